@@ -150,10 +150,10 @@ $$;
 -- 3. Made-up clients, one booking each: B000017 is C000017's.
 -- ------------------------------------------------------------------------------------------------------------------
 
--- One of `size` (from 1), the same for the same client and question. The product mixes, the shift takes the good bits.
-CREATE FUNCTION company.draw(n bigint, question bigint, size bigint) RETURNS int
+-- A number from 1 to `size` (at most 10,000): two bytes of a client's hash, another two for each question.
+CREATE FUNCTION company.draw(hash bytea, question int, size int) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (1 + (((n * 2654435761 + question * 40503 * 65537) % 4294967291) >> 9) % size)::int;
+RETURN 1 + (get_byte(hash, 2 * question) * 256 + get_byte(hash, 2 * question + 1)) % size;
 
 -- The key that ends a French account number: 97 - (89 bank + 15 branch + 3 account) mod 97, after which the check digits
 -- of the IBAN are always 76.
@@ -162,7 +162,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN (
 	SELECT 'FR76' || '99999' || to_char(branch, 'FM00000') || to_char(account, 'FM00000000000')
 		|| to_char(97 - (89 * 99999 + 15 * branch + 3 * account) % 97, 'FM00')
-	FROM (SELECT 100 + n % 900 AS branch, 10000000000 + n * 7 AS account) AS numbers
+	FROM (SELECT 100 + n * 7919 % 9900 AS branch, n * 48271048271 % 99999999977 AS account) AS numbers
 );
 
 CREATE FUNCTION company.number(letter text, n bigint) RETURNS text
@@ -191,18 +191,19 @@ WITH lists AS MATERIALIZED (
 ), drawn AS (
 	SELECT
 		n,
-		given[company.draw(n, 1, array_length(given, 1))] AS given_name,
-		family[company.draw(n, 2, array_length(family, 1))] AS family_name,
-		prefixes[company.draw(n, 3, array_length(prefixes, 1))] || to_char(company.draw(n, 4, 10000) - 1, 'FM0000') AS phone,
-		company.draw(n, 5, 180) || ' ' || streets[company.draw(n, 6, array_length(streets, 1))] AS street,
-		CASE company.draw(n, 7, 5)
-			WHEN 1 THEN to_char(75000 + company.draw(n, 8, 20), 'FM00000') || ' Paris'
-			WHEN 2 THEN to_char(75000 + company.draw(n, 8, 20), 'FM00000') || ' Paris'
-			WHEN 3 THEN to_char(69000 + company.draw(n, 8, 9), 'FM00000') || ' Lyon'
-			WHEN 4 THEN to_char(13000 + company.draw(n, 8, 16), 'FM00000') || ' Marseille'
-			ELSE towns[company.draw(n, 8, array_length(towns, 1))]
+		hash,
+		given[company.draw(hash, 0, array_length(given, 1))] AS given_name,
+		family[company.draw(hash, 1, array_length(family, 1))] AS family_name,
+		prefixes[company.draw(hash, 2, array_length(prefixes, 1))] || to_char(company.draw(hash, 3, 10000) - 1, 'FM0000') AS phone,
+		company.draw(hash, 4, 180) || ' ' || streets[company.draw(hash, 5, array_length(streets, 1))] AS street,
+		CASE company.draw(hash, 6, 5)
+			WHEN 1 THEN to_char(75000 + company.draw(hash, 7, 20), 'FM00000') || ' Paris'
+			WHEN 2 THEN to_char(75000 + company.draw(hash, 7, 20), 'FM00000') || ' Paris'
+			WHEN 3 THEN to_char(69000 + company.draw(hash, 7, 9), 'FM00000') || ' Lyon'
+			WHEN 4 THEN to_char(13000 + company.draw(hash, 7, 16), 'FM00000') || ' Marseille'
+			ELSE towns[company.draw(hash, 7, array_length(towns, 1))]
 		END AS place
-	FROM lists, generate_series(1, :clients::bigint) AS n
+	FROM lists, generate_series(1, :clients::bigint) AS n, sha256(int8send(n)) AS hash
 )
 INSERT INTO company.client
 SELECT
@@ -210,12 +211,12 @@ SELECT
 	given_name,
 	family_name,
 	regexp_replace(phone, '(..)(..)(..)(..)(..)', '\1 \2 \3 \4 \5'),
-	lower(translate(given_name || '.' || family_name, 'ÉéèëïîôüçâàÈÊê ''', 'eeeeiiouaaaEEe--')) || n || '@courriel.example',
+	lower(translate(given_name || '.' || family_name, 'ÉéèëïîôüçâàÈÊê ''', 'eeeeiioucaaeee--')) || n || '@courriel.example',
 	street,
 	left(place, 5),
 	substr(place, 7),
 	-- Every eighth house has no door code. Client 1 has one.
-	CASE WHEN n % 8 <> 0 THEN to_char(company.draw(n, 9, 10000) - 1, 'FM0000') || chr(64 + company.draw(n, 10, 2)) END,
+	CASE WHEN n % 8 <> 0 THEN to_char(company.draw(hash, 8, 10000) - 1, 'FM0000') || chr(64 + company.draw(hash, 9, 2)) END,
 	company.made_up_iban(n),
 	-- Clients 1, 4, 7, ... agreed to the newsletter, 2, 5, 8, ... said no, 3, 6, 9, ... were never asked.
 	CASE n % 3 WHEN 1 THEN true WHEN 2 THEN false END
@@ -226,10 +227,10 @@ SELECT
 	company.number('B', n),
 	company.number('C', n),
 	(ARRAY['Ménage complet, 3 h', 'Ménage, vitres comprises, 4 h', 'Repassage, 2 h', 'Tonte de la pelouse et taille de la haie',
-		'Ramassage des feuilles', 'Grand nettoyage de printemps'])[company.draw(n, 11, 6)],
+		'Ramassage des feuilles', 'Grand nettoyage de printemps'])[company.draw(hash, 10, 6)],
 	(ARRAY['Le chat ne doit pas sortir.', 'Sonner deux fois, la sonnette est faible.', 'Les produits sont sous l''évier.',
-		'Bébé dort jusqu''à 15 h, merci de ne pas sonner.', 'Arroser les plantes du balcon.', NULL])[company.draw(n, 12, 6)]
-FROM generate_series(1, :clients::bigint) AS n;
+		'Bébé dort jusqu''à 15 h, merci de ne pas sonner.', 'Arroser les plantes du balcon.', NULL])[company.draw(hash, 11, 6)]
+FROM generate_series(1, :clients::bigint) AS n, sha256(int8send(n)) AS hash;
 
 DROP FUNCTION company.draw, company.made_up_iban, company.number;
 CREATE INDEX booking_subject ON company.booking (subject_id);
