@@ -9,3 +9,4 @@ add_custom_command(OUTPUT ${sql_out}/sql.c ${sql_out}/sql.h
   DEPENDS ${sql_files} ${migration_files} ${PROJECT_SOURCE_DIR}/tools/embed_sql VERBATIM)
 add_library(needtoknow_sql STATIC ${sql_out}/sql.c ${sql_out}/sql.h)
 target_include_directories(needtoknow_sql PUBLIC ${sql_out} ${PROJECT_SOURCE_DIR}/src)
+target_link_libraries(needtoknow_sql PUBLIC PostgreSQL::PostgreSQL)
