@@ -13,7 +13,7 @@ BEGIN
 	-- audit:  reads the ledger, on a replica if there is one.
 	FOREACH role IN ARRAY ARRAY['needtoknow_owner', 'needtoknow_state', 'needtoknow_source', 'needtoknow_audit'] LOOP
 		IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
-			EXECUTE format('CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT', role);
+			EXECUTE format('CREATE ROLE %I LOGIN', role);
 		END IF;
 	END LOOP;
 
