@@ -41,6 +41,8 @@ static void move_to_front(struct buffer *buffer)
 static int grow(struct buffer *buffer, size_t needed)
 {
 	size_t capacity = buffer->capacity < FIRST_CAPACITY ? FIRST_CAPACITY : buffer->capacity * 2;
+	if (capacity / 2 > buffer->maximum)
+		capacity = buffer->maximum * 2; /* more is never needed, see buffer_reserve() */
 	if (capacity < needed)
 		capacity = needed;
 	uint8_t *memory = mem_try_alloc(capacity);
