@@ -32,17 +32,22 @@ static inline bool ends_process(void (*action)(void *), void *argument)
 	return WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
 }
 
-/* Is there `byte` anywhere in memory that may have been freed? Asks the kernel, which no sanitizer watches. */
-static inline bool memory_has_byte(uintptr_t address, size_t length, uint8_t byte)
+/*
+ * Are there eight times `byte` in a row in memory that may have been freed? (The heap writes pointers and a random word
+ * of its own there.) Asks the kernel, which no sanitizer watches.
+ */
+static inline bool memory_has_run(uintptr_t address, size_t length, uint8_t byte)
 {
 	uint8_t *copy = malloc(length);
 	int memory = open("/proc/self/mem", O_RDONLY);
 	assert_true(memory >= 0 && copy != NULL);
 	ssize_t got = pread(memory, copy, length, (off_t)address);
 	close(memory);
-	bool found = got > 0 && memchr(copy, byte, (size_t)got) != NULL;
+	size_t run = 0;
+	for (ssize_t i = 0; i < got && run < 8; i++)
+		run = copy[i] == byte ? run + 1 : 0;
 	free(copy);
-	return found;
+	return run == 8;
 }
 
 /* Lower-case hexadecimal digits to bytes; answers how many. */

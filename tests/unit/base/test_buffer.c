@@ -4,6 +4,13 @@
 
 #define SECRET 0xa7
 
+/* A refusal is a NULL here, as it is without the sanitizer. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
 static void test_appends_in_order(void **state)
 {
 	(void)state;
@@ -112,12 +119,12 @@ static void test_wipes_the_block_it_outgrows(void **state)
 	uint8_t *room = buffer_reserve(&buffer, 100000);
 	assert_true((uintptr_t)room > old + capacity || (uintptr_t)room < old);
 	assert_memory_equal(buffer.data, bytes, sizeof bytes);
-	assert_false(memory_has_byte(old, capacity, SECRET));
+	assert_false(memory_has_run(old, capacity, SECRET));
 
 	uintptr_t last = (uintptr_t)buffer.memory;
 	capacity = buffer.capacity;
 	buffer_release(&buffer);
-	assert_false(memory_has_byte(last, capacity, SECRET));
+	assert_false(memory_has_run(last, capacity, SECRET));
 }
 
 /* Against the plainest model: an array. */
@@ -160,6 +167,19 @@ static void test_behaves_as_a_queue(void **state)
 	}
 }
 
+/* A maximum without end is one that memory sets. */
+static void test_no_memory_is_too_much(void **state)
+{
+	(void)state;
+	struct buffer buffer;
+	buffer_init(&buffer, SIZE_MAX);
+	assert_int_equal(buffer_append(&buffer, "abc", 3), 0);
+	assert_null(buffer_reserve(&buffer, SIZE_MAX / 2));
+	assert_int_equal(buffer.length, 3);
+	assert_memory_equal(buffer.data, "abc", 3);
+	buffer_release(&buffer);
+}
+
 static void commit_too_much(void *unused)
 {
 	(void)unused;
@@ -194,6 +214,7 @@ int main(void)
 		cmocka_unit_test(test_wipes_what_is_gone),
 		cmocka_unit_test(test_wipes_the_block_it_outgrows),
 		cmocka_unit_test(test_behaves_as_a_queue),
+		cmocka_unit_test(test_no_memory_is_too_much),
 		cmocka_unit_test(test_misuse_ends_the_process),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

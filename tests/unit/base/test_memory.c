@@ -79,9 +79,9 @@ static void test_free_wipes(void **state)
 		uint8_t *bytes = mem_alloc(size);
 		memset(bytes, SECRET, size);
 		uintptr_t address = (uintptr_t)bytes;
-		assert_true(memory_has_byte(address, size, SECRET));
+		assert_true(memory_has_run(address, size, SECRET));
 		mem_free(bytes);
-		assert_false(memory_has_byte(address, size, SECRET));
+		assert_false(memory_has_run(address, size, SECRET));
 	}
 }
 
@@ -94,12 +94,12 @@ static void test_realloc_wipes_what_it_leaves(void **state)
 	bytes = mem_realloc(bytes, 900);
 	uintptr_t after = (uintptr_t)bytes;
 	assert_int_equal(bytes[899], SECRET);
-	assert_false(memory_has_byte(after + 900, 100, SECRET));
+	assert_false(memory_has_run(after + 900, 100, SECRET));
 
 	bytes = mem_realloc(bytes, 50000);
 	assert_int_equal(bytes[899], SECRET);
 	if ((uintptr_t)bytes != after)
-		assert_false(memory_has_byte(before, 1000, SECRET));
+		assert_false(memory_has_run(before, 1000, SECRET));
 	mem_free(bytes);
 }
 
