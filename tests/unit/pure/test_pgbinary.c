@@ -214,6 +214,7 @@ static void put_int(void *argument)
 	struct pg_array array;
 	pg_array_init(&array, misuse->type, 100);
 	pg_array_int(&array, misuse->value);
+	pg_array_release(&array);
 }
 
 static void put_text_as_number(void *unused)
