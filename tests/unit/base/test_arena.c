@@ -69,7 +69,7 @@ static void test_maximum(void **state)
 
 	arena = arena_new(SIZE_MAX);
 	assert_null(arena_alloc(arena, SIZE_MAX - 1));
-	assert_null(arena_alloc(arena, SIZE_MAX / 2)); /* allowed, but not to be had */
+	assert_null(arena_alloc(arena, SIZE_MAX / 4)); /* allowed, but not to be had */
 	assert_non_null(arena_alloc(arena, 1 << 20));
 	arena_free(arena);
 }
