@@ -95,7 +95,7 @@ static void test_time_is_utc(void **state)
 
 static void write_hostile(void)
 {
-	log_info("server", "a\nb\r\x1b[31m\x7f\tc \xc2\x85 \xc2\xa0 \xc3\xa9 %s", "\n2026 error forged");
+	log_info("server", "a\nb\r\x1b[31m\x7f\tc \xc2\x85\xc2\x9f \xc2\xa0 \xc3\xa9 %s", "\n2026 error forged");
 }
 
 static void test_no_text_forges_a_line(void **state)
@@ -103,7 +103,8 @@ static void test_no_text_forges_a_line(void **state)
 	(void)state;
 	char *line = captured(write_hostile);
 	assert_string_equal(line + TIME_LENGTH,
-		"info server a\\x0ab\\x0d\\x1b[31m\\x7f\\x09c \\xc2\\x85 \xc2\xa0 \xc3\xa9 \\x0a2026 error forged\n");
+		"info server a\\x0ab\\x0d\\x1b[31m\\x7f\\x09c \\xc2\\x85\\xc2\\x9f \xc2\xa0 \xc3\xa9 \\x0a2026 error "
+		"forged\n");
 }
 
 static char long_text[5000];

@@ -182,7 +182,7 @@ static void test_malformed(void **state)
 		const ProtobufCMessageDescriptor *type;
 		const char *hex, *why;
 	} cases[] = {
-		{ SHARE_REQUEST, "00", "field number 0" },
+		{ SHARE_REQUEST, "0001", "field number 0" },
 		{ SHARE_REQUEST, "0200", "field number 0 with a length" },
 		{ SHARE_REQUEST, "80", "a tag cut short" },
 		{ SHARE_REQUEST, "0a", "no length" },
@@ -209,6 +209,10 @@ static void test_malformed(void **state)
 		{ SHARE_REQUEST, "f801ffffffffffffffffffff01", "a varint of eleven bytes" },
 		{ SHARE_REQUEST, "f901ffffffffffffff", "64 bits cut short" },
 		{ SHARE_REQUEST, "fd01ffffff", "32 bits cut short" },
+		{ SHARE_REQUEST,
+			"8a80808010"
+			"01ff",
+			"a tag beyond 32 bits whose lower ones are a string's" },
 		{ SHARE_REQUEST,
 			"8a8080808010"
 			"00",
