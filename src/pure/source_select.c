@@ -78,6 +78,29 @@ static void put_match(struct writer *writer, const char *column, const char *par
 	put(writer, key_type_sql(type));
 }
 
+static void put_from(struct writer *writer, const struct policy_source *source, enum key_type key_type)
+{
+	put(writer, " FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(key, subject, ord) JOIN ");
+	put_identifier(writer, source->schema);
+	put(writer, ".");
+	put_identifier(writer, source->view);
+	put(writer, " AS v ON ");
+	put_match(writer, source->key, "key", key_type);
+}
+
+int source_owner_select(const struct policy_source *source, enum key_type key_type, enum key_type subject_type, struct buffer *out)
+{
+	struct writer writer = { .out = out };
+	assert(source->subject != NULL);
+	put(&writer, "SELECT u.ord, coalesce(");
+	put_match(&writer, source->subject, "subject", subject_type);
+	put(&writer, ", false)::text");
+	put_from(&writer, source, key_type);
+	if (!writer.failed)
+		writer.failed = buffer_append_u8(out, '\0');
+	return writer.failed ? -1 : 0;
+}
+
 int source_select(const struct policy_source *source, enum key_type key_type, enum key_type subject_type,
 	const struct policy_field *const *fields, size_t field_count, struct buffer *out)
 {
@@ -89,12 +112,7 @@ int source_select(const struct policy_source *source, enum key_type key_type, en
 		put_identifier(&writer, fields[i]->column);
 		put(&writer, "::text");
 	}
-	put(&writer, " FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(key, subject, ord) JOIN ");
-	put_identifier(&writer, source->schema);
-	put(&writer, ".");
-	put_identifier(&writer, source->view);
-	put(&writer, " AS v ON ");
-	put_match(&writer, source->key, "key", key_type);
+	put_from(&writer, source, key_type);
 	if (source->subject != NULL) {
 		put(&writer, " AND ");
 		put_match(&writer, source->subject, "subject", subject_type);

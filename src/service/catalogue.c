@@ -138,8 +138,8 @@ static int need_column(struct catalogue *catalogue, const struct policy_source *
 	int row = find_column(columns, name, &near);
 	if (row < 0)
 		add_problem(catalogue, CATALOGUE_ERROR, "%s.%s has no column `%s`, which source `%s` names%s%s%s",
-			source->schema, source->view, name, source->name, near != NULL ? ", did you mean `" : "",
-			near != NULL ? near : "", near != NULL ? "`?" : "");
+			source->schema, source->view, name, source->name, near != NULL ? " (did you mean `" : "",
+			near != NULL ? near : "", near != NULL ? "`?)" : "");
 	else if (read && !row_flag(columns->result, row, COLUMN_READABLE))
 		add_problem(catalogue, CATALOGUE_ERROR,
 			"%s.%s: the role may not read column `%s`; needed: GRANT SELECT (`needtoknow policy grants` "

@@ -87,6 +87,7 @@ CREATE TABLE needtoknow.sent (
 	free_at            timestamptz NOT NULL,
 	acknowledged_index bigint,
 	open               boolean     NOT NULL,
+	commitment         bytea       NOT NULL,  -- the entry's, to tell a repeat from a correction
 	PRIMARY KEY (disclosure_id, release, serial, ledger_index)
 );
 CREATE INDEX sent_open ON needtoknow.sent (recipient_id, free_at) WHERE open;
@@ -100,6 +101,7 @@ CREATE TABLE needtoknow.withdrawal (
 	recorded_at     timestamptz NOT NULL,
 	delete_by       timestamptz NOT NULL,
 	ledger_index    bigint      NOT NULL,
+	leaf_hash       bytea       NOT NULL,   -- of that entry, for the receipt
 	confirmed_index bigint,
 	outcome         smallint,               -- needtoknow.v1.DeletionOutcome
 	ground          text,

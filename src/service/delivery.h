@@ -1,0 +1,53 @@
+#ifndef NEEDTOKNOW_SERVICE_DELIVERY_H
+#define NEEDTOKNOW_SERVICE_DELIVERY_H
+
+#include "service/queue.h"
+
+#include <needtoknow/v1/delivery.pb-c.h>
+
+/*
+ * One release to one recipient: its columns are read from the sources, the entry that names them is committed, and only then the
+ * values are put on the stream (P1). The queue starts one for each release that is due; Fetch makes many in one call.
+ */
+
+/* A new delivery for this stream. The queue fills in `*due` (its strings in call->arena) and has it run with call_run(). */
+struct call *delivery_new(struct service *service, struct subscription *subscription, struct due **due);
+
+/* ---- what Fetch shares ---- */
+
+/* One release's values, as its sources answered. In a call's arena. */
+struct shipment {
+	const struct due *due;
+	const struct rule *rule;
+	const struct policy_release *release;
+	struct source_answer *answers;
+	struct source_answer *consent; /* NULL when the service requires none, or it is among the answers */
+	Needtoknow__V1__Reason reason; /* NEW, REPEATED, CORRECTED, FETCHED */
+	struct recorded recorded;
+	char delivery_id[DELIVERY_ID_MAX];
+	uint8_t commitment[32];
+};
+
+/* A boolean column's text; NULL when there is not exactly one row. */
+enum tristate consent_of(const struct source_answer *answer);
+
+/* Asks the sources for a release's columns and, where the service requires one, the consent. */
+void shipment_ask(struct call *call, struct shipment *shipment, const struct due *due, const struct rule *rule);
+
+enum shipment_result {
+	SHIPMENT_GOOD,
+	SHIPMENT_REFUSED, /* *reason: the rules no longer allow it; it is withheld for good and recorded */
+	SHIPMENT_HELD,    /* the sources' answer cannot be used: two rows for a key, a value too large */
+};
+/* Are the answers usable, and is the release still allowed at `now`? */
+enum shipment_result shipment_check(const struct shipment *shipment, int64_t now, Needtoknow__V1__Reason *reason, const char **why);
+
+/* The DELIVERED entry and its rows. `open`: it waits for an acknowledgement. */
+void shipment_board(struct call *call, struct departure *departure, struct shipment *shipment, const char *device, bool open);
+/* A release that the rules no longer allow: REFUSED, and it is not due any more. */
+void shipment_withhold(struct call *call, struct departure *departure, const struct due *due, const struct rule *rule, Needtoknow__V1__Reason reason);
+
+/* The message with the values; in the call's arena. NULL when the call has failed. */
+Needtoknow__V1__Delivery *shipment_message(struct call *call, const struct shipment *shipment);
+
+#endif

@@ -1,0 +1,177 @@
+#include "service/departure.h"
+
+#include "base/memory.h"
+#include "pure/time.h"
+#include "sql.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define ENTRY_LENGTH_MAX 65535
+#define BODIES_MAX ((size_t)128 << 20)
+
+/* Types are those of the statement's casts; the columns' meaning is in src/sql/train.sql. */
+static const struct {
+	const struct statement *statement;
+	enum pg_type types[COLUMNS_MAX];
+} writes[WRITE_KINDS] = {
+	[WRITE_SUBJECT_KEY] = { &sql_write_subject_key, { PG_TEXT, PG_BYTEA, PG_BYTEA } },
+	[WRITE_RECIPIENT] = { &sql_write_recipient,
+		{ PG_TEXT, PG_INT2, PG_TEXT, PG_TEXT, PG_TEXT, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_INT2, PG_INT8 } },
+	[WRITE_POLICY] = { &sql_write_policy, { PG_INT4, PG_BYTEA, PG_TEXT } },
+	[WRITE_POLICY_ACTIVATION] = { &sql_write_policy_activation, { PG_INT8, PG_INT4, PG_TIMESTAMPTZ, PG_TEXT } },
+	[WRITE_DISCLOSURE] = { &sql_write_disclosure,
+		{ PG_UUID, PG_TEXT, PG_TEXT, PG_TEXT, PG_TEXT, PG_INT4, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ,
+			PG_BYTEA, PG_INT8 } },
+	[WRITE_DISCLOSURE_END] = { &sql_write_disclosure_end, { PG_UUID, PG_INT2, PG_INT8 } },
+	[WRITE_DISCLOSURE_WITHHOLD] = { &sql_write_disclosure_withhold, { PG_UUID, PG_INT4 } },
+	[WRITE_DUE] = { &sql_write_due, { PG_TEXT, PG_TIMESTAMPTZ, PG_UUID, PG_INT2 } },
+	[WRITE_DUE_GONE] = { &sql_write_due_gone, { PG_TEXT, PG_TIMESTAMPTZ, PG_UUID, PG_INT2 } },
+	[WRITE_DUE_ENDED] = { &sql_write_due_ended, { PG_TEXT, PG_TIMESTAMPTZ, PG_UUID, PG_INT2 } },
+	[WRITE_SENT] = { &sql_write_sent,
+		{ PG_UUID, PG_INT2, PG_INT2, PG_INT8, PG_TEXT, PG_TEXT, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_BOOL, PG_BYTEA } },
+	[WRITE_SENT_REPEATED] = { &sql_write_sent_repeated, { PG_UUID, PG_INT2, PG_INT8 } },
+	[WRITE_SENT_ACKNOWLEDGED] = { &sql_write_sent_acknowledged, { PG_UUID, PG_INT2, PG_INT2, PG_INT8 } },
+	[WRITE_SENT_FREED] = { &sql_write_sent_freed, { PG_UUID, PG_INT2, PG_INT2, PG_TIMESTAMPTZ } },
+	[WRITE_SENT_CLOSED] = { &sql_write_sent_closed, { PG_UUID } },
+	[WRITE_WITHDRAWAL] = { &sql_write_withdrawal, { PG_UUID, PG_TEXT, PG_TEXT, PG_INT2, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_INT8, PG_BYTEA } },
+	[WRITE_DELETION_CONFIRMED] = { &sql_write_deletion_confirmed, { PG_UUID, PG_TEXT, PG_INT8, PG_INT2, PG_TEXT, PG_TIMESTAMPTZ } },
+	[WRITE_ENTRY_REFERENCE] = { &sql_write_entry_reference, { PG_INT8, PG_UUID, PG_TEXT, PG_TEXT, PG_TEXT, PG_TEXT } },
+};
+
+struct departure {
+	int64_t now;
+	uint64_t first_index;
+	struct merkle_frontier frontier;
+	uint64_t kinds;       /* bit k: an entry of kind k */
+	struct buffer bodies; /* u16 length and bytes of each entry */
+	size_t rows;
+	struct columns columns[WRITE_KINDS];
+};
+
+struct departure *departure_new(void)
+{
+	struct departure *departure = mem_calloc(1, sizeof *departure);
+	buffer_init(&departure->bodies, BODIES_MAX);
+	for (int kind = 0; kind < WRITE_KINDS; kind++)
+		columns_init(&departure->columns[kind], writes[kind].types);
+	return departure;
+}
+
+void departure_free(struct departure *departure)
+{
+	if (!departure)
+		return;
+	for (int kind = 0; kind < WRITE_KINDS; kind++)
+		columns_release(&departure->columns[kind]);
+	buffer_release(&departure->bodies);
+	mem_free(departure);
+}
+
+void departure_clear(struct departure *departure)
+{
+	for (int kind = 0; kind < WRITE_KINDS; kind++)
+		if (departure->columns[kind].rows)
+			columns_clear(&departure->columns[kind]);
+	buffer_clear(&departure->bodies);
+	departure->kinds = 0;
+	departure->rows = 0;
+}
+
+void departure_begin(struct departure *departure, const struct merkle_frontier *head, int64_t now)
+{
+	departure_clear(departure);
+	departure->frontier = *head;
+	departure->first_index = head->size;
+	departure->now = now;
+}
+
+int64_t departure_now(const struct departure *departure)
+{
+	return departure->now;
+}
+
+struct recorded departure_entry(struct departure *departure, Needtoknow__V1__LedgerEntry *entry)
+{
+	Google__Protobuf__Timestamp recorded_at;
+	struct recorded recorded = { .index = departure->frontier.size, .at = departure->now };
+
+	time_to_timestamp(departure->now, &recorded_at);
+	entry->recorded_at = &recorded_at;
+	size_t length = needtoknow__v1__ledger_entry__get_packed_size(entry);
+	assert(length <= ENTRY_LENGTH_MAX && entry->kind > 0 && entry->kind < 64);
+
+	int failed = buffer_append_u16(&departure->bodies, (uint16_t)length);
+	uint8_t *body = buffer_reserve(&departure->bodies, length);
+	assert(!failed && body);
+	needtoknow__v1__ledger_entry__pack(entry, body);
+	merkle_leaf(body, length, &recorded.leaf);
+	buffer_commit(&departure->bodies, length);
+	merkle_append(&departure->frontier, &recorded.leaf);
+	departure->kinds |= UINT64_C(1) << entry->kind;
+	entry->recorded_at = NULL;
+	return recorded;
+}
+
+void departure_write(struct departure *departure, enum write_kind kind, const struct cell *cells)
+{
+	int failed = columns_append(&departure->columns[kind], cells);
+	assert(!failed);
+	(void)failed;
+	departure->rows++;
+}
+
+size_t departure_entries(const struct departure *departure)
+{
+	return (size_t)(departure->frontier.size - departure->first_index);
+}
+
+uint64_t departure_first_index(const struct departure *departure)
+{
+	return departure->first_index;
+}
+
+const struct merkle_frontier *departure_frontier(const struct departure *departure)
+{
+	return &departure->frontier;
+}
+
+bool departure_loaded(const struct departure *departure)
+{
+	return departure->rows || departure_entries(departure);
+}
+
+static int send_ledger(const struct departure *departure, struct database *database, const uint8_t train_id[16])
+{
+	uint8_t first[8], count[4], kinds[8], now[8], size[8];
+	uint32_t entries = (uint32_t)departure_entries(departure);
+	unsigned nodes = merkle_frontier_count(departure->frontier.size);
+
+	pg_put_int8(first, (int64_t)departure->first_index);
+	pg_put_int8(kinds, (int64_t)departure->kinds);
+	pg_put_int8(size, (int64_t)departure->frontier.size);
+	pg_put_time(now, departure->now);
+	for (int i = 0; i < 4; i++)
+		count[i] = (uint8_t)(entries >> (24 - 8 * i));
+
+	if (entries) {
+		struct parameter append[] = { { first, 8 }, { count, 4 }, { now, 8 }, { kinds, 8 }, { train_id, 16 },
+			{ departure->bodies.data, departure->bodies.length } };
+		database_add(database, &sql_ledger_append, append);
+	}
+	struct parameter move[] = { { size, 8 }, { departure->frontier.nodes, (size_t)nodes * MERKLE_HASH_SIZE }, { now, 8 }, { train_id, 16 } };
+	database_add(database, &sql_head_move, move);
+	return entries ? 2 : 1;
+}
+
+int departure_send(const struct departure *departure, struct database *database, const uint8_t train_id[16])
+{
+	int sent = 0;
+	for (int kind = 0; kind < WRITE_KINDS; kind++) {
+		if (!departure->columns[kind].rows)
+			continue;
+		columns_add(&departure->columns[kind], database, writes[kind].statement);
+		sent++;
+	}
+	return sent + send_ledger(departure, database, train_id);
+}

@@ -1,0 +1,71 @@
+#ifndef NEEDTOKNOW_SERVICE_DEPARTURE_H
+#define NEEDTOKNOW_SERVICE_DEPARTURE_H
+
+#include "io/database.h"
+#include "pure/merkle.h"
+#include "service/column.h"
+
+#include <needtoknow/v1/ledger.pb-c.h>
+
+/*
+ * What one train carries: the entries, packed and hashed as they are added, and the rows, a column array a statement. Loaded by the calls'
+ * board() functions under the ledger's lock.
+ */
+struct departure;
+
+/* In the order in which it is written. One statement each, in src/sql/train.sql. */
+enum write_kind {
+	WRITE_SUBJECT_KEY,
+	WRITE_RECIPIENT,
+	WRITE_POLICY,
+	WRITE_POLICY_ACTIVATION,
+	WRITE_DISCLOSURE,
+	WRITE_DISCLOSURE_END,
+	WRITE_DISCLOSURE_WITHHOLD,
+	WRITE_DUE,
+	WRITE_DUE_GONE,  /* exactly these: a release that somebody else has claimed breaks the train */
+	WRITE_DUE_ENDED, /* of these, what is still there */
+	WRITE_SENT,
+	WRITE_SENT_REPEATED,
+	WRITE_SENT_ACKNOWLEDGED,
+	WRITE_SENT_FREED,
+	WRITE_SENT_CLOSED,
+	WRITE_WITHDRAWAL,
+	WRITE_DELETION_CONFIRMED,
+	WRITE_ENTRY_REFERENCE,
+	WRITE_KINDS,
+};
+
+/* What was recorded, to be told after the commit. */
+struct recorded {
+	uint64_t index;
+	struct merkle_hash leaf;
+	int64_t at;
+};
+
+struct departure *departure_new(void);
+void departure_free(struct departure *departure);
+
+/* Empty, behind this frontier, at this time. */
+void departure_begin(struct departure *departure, const struct merkle_frontier *head, int64_t now);
+/* Wipes rows and bodies. */
+void departure_clear(struct departure *departure);
+
+/* The train's time: of the database's clock, never before an earlier entry's. */
+int64_t departure_now(const struct departure *departure);
+
+/* Adds an entry; its recorded_at is set here. */
+struct recorded departure_entry(struct departure *departure, Needtoknow__V1__LedgerEntry *entry);
+/* Adds a row. */
+void departure_write(struct departure *departure, enum write_kind kind, const struct cell *cells);
+
+size_t departure_entries(const struct departure *departure);
+uint64_t departure_first_index(const struct departure *departure);
+const struct merkle_frontier *departure_frontier(const struct departure *departure);
+/* Something is to be written. */
+bool departure_loaded(const struct departure *departure);
+
+/* Adds the statements of all that was loaded to the open segment: rows, entries, the head. Returns how many. */
+int departure_send(const struct departure *departure, struct database *database, const uint8_t train_id[16]);
+
+#endif

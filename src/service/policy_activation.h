@@ -1,0 +1,14 @@
+#ifndef NEEDTOKNOW_SERVICE_POLICY_ACTIVATION_H
+#define NEEDTOKNOW_SERVICE_POLICY_ACTIVATION_H
+
+#include "service/rulebook.h"
+
+#include <stdbool.h>
+
+/*
+ * Puts a policy in force: an entry (POLICY_ACTIVATED) with its digest, and its text where the database does not have it yet. The rulebook is told
+ * what became of it.
+ */
+void policy_activate(struct service *service, const struct rules *rules, bool is_new);
+
+#endif

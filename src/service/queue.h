@@ -1,0 +1,78 @@
+#ifndef NEEDTOKNOW_SERVICE_QUEUE_H
+#define NEEDTOKNOW_SERVICE_QUEUE_H
+
+#include "pure/decision.h"
+#include "pure/delivery_id.h"
+#include "service/call.h"
+#include "service/disclosure.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * What waits for each recipient that is connected to this worker. The queue itself is in the database (needtoknow.due, and what was sent and
+ * not acknowledged); here is only who listens, how much they may still be sent, and what is on its way. A recipient that is
+ * not connected costs nothing.
+ */
+struct queues;
+struct queue;        /* of one recipient */
+struct subscription; /* one stream of it */
+
+struct queues *queues_new(struct service *service);
+void queues_free(struct queues *queues);
+
+/* A Receive call begins and ends to listen. */
+struct subscription *queue_subscribe(struct call *receive, uint32_t window, bool until_empty);
+void queue_unsubscribe(struct subscription *subscription);
+/* The stream's output has drained. */
+void queue_writable(struct subscription *subscription);
+
+/* Something may be due for this recipient: it is asked for when the turn ends. */
+void queue_poke(struct queues *queues, const char *recipient_id);
+/* Something may be due, or withdrawn, for anybody: another worker has committed, or the database is back. */
+void queue_poke_all(struct queues *queues);
+
+/* Committed: no longer waited for. */
+void queue_acknowledged(struct queues *queues, const char *recipient_id, const struct delivery_key *key);
+
+/* Committed: nothing of this disclosure may leave any more. */
+void queue_drop(struct queues *queues, const uint8_t disclosure_id[16]);
+/* Committed: there is a withdrawal for this device. */
+void queue_withdrawn(struct queues *queues, const char *recipient_id, const char *device);
+
+/* Asks for what is due where it is wanted; at the end of a turn. Nonzero when it asked. */
+int queues_flush(struct queues *queues);
+
+struct queue_counters {
+	uint64_t recipients, subscriptions, deliveries, repeats, withdrawals, held, abandoned;
+};
+const struct queue_counters *queue_counters(const struct queues *queues);
+
+/* ---- for delivery.c: one release on its way ---- */
+
+/* What the queue's reading said of one release that is due. Strings are in the delivery's arena. */
+struct due {
+	struct disclosure disclosure;
+	struct subject subject;
+	struct delivery_key key;
+	int64_t due_at;         /* its row in needtoknow.due; with `repeat`, when it became free */
+	bool repeat;
+	uint8_t commitment[32]; /* with `repeat`: of what was sent */
+	const char *agreement_ref;
+	/* What the decision needs beside the sources' answer; its time is the train's. */
+	struct share_facts facts;
+};
+
+/* From the nine columns agreement_ref to rights in force, which follow one another in every reading that has them. */
+void due_read_facts(struct call *call, const PGresult *result, int row, int column, const struct rule *rule, struct due *out);
+
+/* The delivery was recorded for this stream: it is waited for until it is acknowledged, or freed at once when it could not be `pushed`. */
+void queue_sent(struct subscription *subscription, const struct delivery_key *key, bool pushed);
+/* The delivery is over. `hold`: microseconds until what is still due of it may be tried again. */
+#define QUEUE_HOLD_UNTIL_WRITABLE INT64_C(-1)
+void queue_landed(struct subscription *subscription, const struct delivery_key *key, int64_t hold);
+/* The stream, or NULL when it has gone. */
+struct call *subscription_call(const struct subscription *subscription);
+struct queue_counters *queue_count(struct queues *queues);
+
+#endif

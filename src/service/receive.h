@@ -1,0 +1,26 @@
+#ifndef NEEDTOKNOW_SERVICE_RECEIVE_H
+#define NEEDTOKNOW_SERVICE_RECEIVE_H
+
+#include "service/call.h"
+#include "service/queue.h"
+
+/* A recipient's stream: the call behind DeliveryService.Receive, which lives as long as the stream does. */
+
+/* From here on the stream gets what waits for it: withdrawals that its device has not confirmed, then deliveries. */
+enum step_result receive_open(struct call *call, uint32_t window, bool until_empty);
+/* The step in which it then stays. */
+enum step_result receive_wait(struct call *call);
+/* For the method's release(). */
+void receive_close(struct call *call);
+
+/* There may be a withdrawal for its device that it has not been sent. */
+void receive_news(struct call *call);
+/* Its output has drained. */
+void receive_writable(struct call *call);
+/* Nothing waits any more, and that is all that it asked for. */
+void receive_finish(struct call *call);
+
+/* Boards the freeing of one delivery that its stream can no longer acknowledge. */
+void release_freed(struct service *service, const char *recipient_id, const struct delivery_key *key);
+
+#endif

@@ -1,0 +1,350 @@
+#include "service/rulebook.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "pure/source_select.h"
+#include "service/catalogue.h"
+#include "service/policy_activation.h"
+#include "service/rules.h"
+#include "service/service.h"
+#include "sql.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#define POLICY_FILE_MAX ((size_t)1 << 20)
+#define RETRY_INTERVAL INT64_C(2000000)
+
+/* Each view has a connection of its own: a slow or locked one delays nobody else's deliveries. */
+struct view {
+	char *name;
+	struct database *database;
+	UT_hash_handle hh;
+};
+
+struct rulebook {
+	struct service *service;
+	const char *source_dsn;
+	const char *policy_file;
+	bool strict;
+	struct database *catalogue; /* a connection for looking at the company's catalogue */
+	struct view *views;
+	struct rules *all;          /* in use */
+	const struct rules *in_force;
+	char why[1024];
+	struct loop_timer retry;
+
+	/* What is being taken into use, one after the other. */
+	bool opening;
+	struct policy_text {
+		int number; /* 0: the file's, not yet known to the database */
+		bool in_force;
+		struct policy *policy;
+		struct policy_text *next;
+	} *pending;
+	int highest;
+};
+
+static void take_next(struct rulebook *rulebook);
+
+const struct rules *rulebook_in_force(const struct rulebook *rulebook)
+{
+	return rulebook->in_force;
+}
+
+const struct rules *rulebook_number(const struct rulebook *rulebook, int number)
+{
+	const struct rules *rules;
+	LL_SEARCH_SCALAR(rulebook->all, rules, number, number);
+	return rules;
+}
+
+const char *rulebook_why(const struct rulebook *rulebook)
+{
+	return rulebook->in_force ? "" : rulebook->why;
+}
+
+struct database *rulebook_view(struct rulebook *rulebook, const struct policy_source *source)
+{
+	char name[160];
+	struct view *view;
+	snprintf(name, sizeof name, "%s.%s", source->schema, source->view);
+	HASH_FIND_STR(rulebook->views, name, view);
+	if (!view) {
+		struct database_config config = {
+			.name = "source",
+			.conninfo = rulebook->source_dsn,
+			.statement_timeout_ms = service_config(rulebook->service)->limits.source_timeout_ms,
+			.lock_timeout_ms = service_config(rulebook->service)->limits.source_timeout_ms,
+			.keyed_plans = true,
+			.wipe = true,
+		};
+		view = mem_calloc(1, sizeof *view);
+		view->name = mem_strdup(name);
+		view->database = database_new(service_loop(rulebook->service), &config, &(struct database_handler){ 0 });
+		HASH_ADD_KEYPTR(hh, rulebook->views, view->name, strlen(view->name), view);
+	}
+	return view->database;
+}
+
+/* ---- taking into use ---- */
+
+static void give_up(struct rulebook *rulebook, const char *why)
+{
+	if (why != rulebook->why)
+		snprintf(rulebook->why, sizeof rulebook->why, "%s", why);
+	log_error("policy", "%s%s", rulebook->why, rulebook->in_force ? "; the policy in force stays" : "");
+	rulebook->opening = false;
+	while (rulebook->pending) {
+		struct policy_text *text = rulebook->pending;
+		LL_DELETE(rulebook->pending, text);
+		policy_free(text->policy);
+		mem_free(text);
+	}
+	service_changed(rulebook->service);
+	if (!rulebook->in_force)
+		loop_timer_set(&rulebook->retry, RETRY_INTERVAL);
+}
+
+void rulebook_activated(struct rulebook *rulebook, const struct rules *rules)
+{
+	rulebook->in_force = rules;
+	rulebook->why[0] = '\0';
+	log_info("policy", "policy %d is in force, %zu services", rules->number, policy_service_count(rules->policy));
+	service_changed(rulebook->service);
+}
+
+void rulebook_activation_failed(struct rulebook *rulebook, const char *why)
+{
+	give_up(rulebook, why);
+}
+
+static void log_problems(const struct catalogue *catalogue, const char *which)
+{
+	for (size_t i = 0; i < catalogue_problem_count(catalogue); i++) {
+		const struct catalogue_problem *problem = catalogue_problem_at(catalogue, i);
+		if (problem->severity == CATALOGUE_ERROR)
+			log_error("policy", "%s: %s", which, problem->message);
+		else
+			log_warning("policy", "%s: %s", which, problem->message);
+	}
+}
+
+static void checked(void *context, struct catalogue *catalogue)
+{
+	struct rulebook *rulebook = context;
+	struct policy_text *text = rulebook->pending;
+	LL_DELETE(rulebook->pending, text);
+	bool is_file = text->number == 0;
+	log_problems(catalogue, is_file ? rulebook->policy_file : "a policy under which something was shared");
+	enum catalogue_result result = catalogue_result(catalogue);
+	if (result == CATALOGUE_UNAVAILABLE || (result == CATALOGUE_UNFIT && is_file)) {
+		policy_free(text->policy);
+		mem_free(text);
+		catalogue_free(catalogue);
+		give_up(rulebook, result == CATALOGUE_UNFIT ? "the policy does not fit the company's database"
+							    : "the company's database does not answer, so the policy cannot be checked");
+		return;
+	}
+	if (result == CATALOGUE_FIT) {
+		struct rules *rules = rules_new(rulebook, text->policy, is_file ? ++rulebook->highest : text->number, catalogue);
+		LL_PREPEND(rulebook->all, rules);
+		if (is_file)
+			policy_activate(rulebook->service, rules, true);
+		else if (text->in_force)
+			rulebook_activated(rulebook, rules);
+	} else {
+		policy_free(text->policy); /* what was shared under it waits: nothing is delivered by a rule that cannot be checked */
+	}
+	catalogue_free(catalogue);
+	mem_free(text);
+	take_next(rulebook);
+}
+
+static void take_next(struct rulebook *rulebook)
+{
+	if (!rulebook->pending) {
+		rulebook->opening = false;
+		service_changed(rulebook->service);
+		return;
+	}
+	catalogue_check(rulebook->catalogue, rulebook->pending->policy, rulebook->strict, checked, rulebook);
+}
+
+static void add_pending(struct rulebook *rulebook, struct policy *policy, int number, bool in_force)
+{
+	struct policy_text *text = mem_calloc(1, sizeof *text);
+	text->policy = policy;
+	text->number = number;
+	text->in_force = in_force;
+	LL_APPEND(rulebook->pending, text);
+}
+
+/* ---- the file ---- */
+
+static char *read_file(const char *path, size_t *length, char *why, size_t why_size)
+{
+	FILE *file = fopen(path, "re");
+	if (!file) {
+		snprintf(why, why_size, "%s: %s", path, strerror(errno));
+		return NULL;
+	}
+	char *text = mem_alloc(POLICY_FILE_MAX + 1);
+	*length = fread(text, 1, POLICY_FILE_MAX + 1, file);
+	bool bad = ferror(file) || *length > POLICY_FILE_MAX;
+	fclose(file);
+	if (!bad)
+		return text;
+	snprintf(why, why_size, "%s: cannot be read, or is larger than a mebibyte", path);
+	mem_free(text);
+	return NULL;
+}
+
+static struct policy *read_policy(struct rulebook *rulebook)
+{
+	size_t length;
+	struct policy_error error;
+	char *text = read_file(rulebook->policy_file, &length, rulebook->why, sizeof rulebook->why);
+	if (!text)
+		return NULL;
+	struct policy *policy = policy_parse(text, length, &error);
+	mem_free(text);
+	if (!policy)
+		snprintf(rulebook->why, sizeof rulebook->why, "%s:%d:%d: %s", rulebook->policy_file, error.line, error.column, error.message);
+	return policy;
+}
+
+static const struct rules *rules_of_digest(const struct rulebook *rulebook, const uint8_t *digest)
+{
+	const struct rules *rules;
+	LL_FOREACH (rulebook->all, rules)
+		if (!memcmp(policy_digest(rules->policy), digest, 32))
+			break;
+	return rules;
+}
+
+/* The file's policy: in force already, known from before, or new. */
+static void take_file(struct rulebook *rulebook)
+{
+	struct policy *policy = read_policy(rulebook);
+	struct policy_text *text;
+	if (!policy) {
+		give_up(rulebook, rulebook->why);
+		return;
+	}
+	const struct rules *known = rules_of_digest(rulebook, policy_digest(policy));
+	if (known) {
+		if (known != rulebook->in_force)
+			policy_activate(rulebook->service, known, false);
+		policy_free(policy);
+		take_next(rulebook);
+		return;
+	}
+	LL_FOREACH (rulebook->pending, text) {
+		if (memcmp(policy_digest(text->policy), policy_digest(policy), 32))
+			continue;
+		if (!text->in_force) {
+			/* It was in force before another was: it is checked, then activated again. */
+			policy_free(text->policy);
+			LL_DELETE(rulebook->pending, text);
+			mem_free(text);
+			break;
+		}
+		policy_free(policy);
+		take_next(rulebook);
+		return;
+	}
+	add_pending(rulebook, policy, 0, false);
+	take_next(rulebook);
+}
+
+void rulebook_reload(struct rulebook *rulebook)
+{
+	if (rulebook->opening)
+		return;
+	rulebook->opening = true;
+	take_file(rulebook);
+}
+
+/* ---- what the database knows ---- */
+
+static void known_policies(void *context, const struct database_outcome *outcome)
+{
+	struct rulebook *rulebook = context;
+	struct policy_error error;
+	if (outcome->result != DATABASE_OK) {
+		give_up(rulebook, "our own database does not answer, so the policies in use are not known");
+		return;
+	}
+	const PGresult *result = outcome->results[0];
+	for (int row = 0; row < PQntuples(result); row++) {
+		int number = (int)row_int(result, row, 0);
+		rulebook->highest = number > rulebook->highest ? number : rulebook->highest;
+		if (rulebook_number(rulebook, number))
+			continue;
+		struct policy *policy = policy_parse(PQgetvalue(result, row, 2), (size_t)PQgetlength(result, row, 2), &error);
+		if (policy)
+			add_pending(rulebook, policy, number, row_bool(result, row, 3));
+		else
+			log_error("policy", "policy %d, kept from before, cannot be read by this version (%s): what was shared under it waits", number, error.message);
+	}
+	take_file(rulebook);
+}
+
+void rulebook_open(struct rulebook *rulebook)
+{
+	struct database *state = service_database_state(rulebook->service);
+	if (rulebook->opening || rulebook->in_force || !database_up(state) || !database_up(rulebook->catalogue))
+		return;
+	rulebook->opening = true;
+	database_open(state);
+	database_add(state, &sql_policies_all, NULL);
+	database_send(state, known_policies, rulebook);
+}
+
+static void retry(void *context)
+{
+	rulebook_open(context);
+}
+
+struct rulebook *rulebook_new(struct service *service, const char *source_dsn, const char *policy_file, bool strict)
+{
+	struct rulebook *rulebook = mem_calloc(1, sizeof *rulebook);
+	struct database_config config = { .name = "catalogue", .conninfo = source_dsn, .statement_timeout_ms = 10000 };
+	rulebook->service = service;
+	rulebook->source_dsn = source_dsn;
+	rulebook->policy_file = policy_file;
+	rulebook->strict = strict;
+	snprintf(rulebook->why, sizeof rulebook->why, "the policy is not loaded yet");
+	loop_timer_init(&rulebook->retry, service_loop(service), retry, rulebook);
+	rulebook->catalogue = database_new(service_loop(service), &config, &(struct database_handler){ .on_up = retry, .context = rulebook });
+	return rulebook;
+}
+
+void rulebook_free(struct rulebook *rulebook)
+{
+	struct view *view, *next_view;
+	struct policy_text *text, *next_text;
+	struct rules *rules, *next_rules;
+	if (!rulebook)
+		return;
+	loop_timer_release(&rulebook->retry);
+	database_free(rulebook->catalogue);
+	HASH_ITER (hh, rulebook->views, view, next_view) {
+		HASH_DEL(rulebook->views, view);
+		database_free(view->database);
+		mem_free(view->name);
+		mem_free(view);
+	}
+	LL_FOREACH_SAFE (rulebook->pending, text, next_text) {
+		policy_free(text->policy);
+		mem_free(text);
+	}
+	LL_FOREACH_SAFE (rulebook->all, rules, next_rules)
+		rules_free(rules);
+	mem_free(rulebook);
+}

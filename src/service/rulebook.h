@@ -1,0 +1,73 @@
+#ifndef NEEDTOKNOW_SERVICE_RULEBOOK_H
+#define NEEDTOKNOW_SERVICE_RULEBOOK_H
+
+#include "pure/policy.h"
+#include "service/batch.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The policies that are in use: the one in force, and those under which something was shared that still lives. With each of their rules go
+ * the statements that read what it needs from the company's views: made once, each naming exactly its columns (P2).
+ */
+struct rulebook;
+struct rules; /* one policy in use */
+
+/* A row of a source as it was asked for. */
+struct source_read {
+	struct read_kind kind;
+	struct statement statement;
+	size_t field_count;
+	const struct policy_field *const *fields; /* in the order of the statement's columns */
+};
+
+/* One release's sources, each read by one statement. */
+struct release_read {
+	size_t count;
+	const struct source_read *const *sources;
+};
+
+struct rule {
+	const struct rules *rules;
+	const struct policy_service *service;
+	const struct source_read *subject;  /* does the subject exist; the same as `consent` when that is in the subject's row */
+	const struct source_read *booking;  /* does the booking exist and is it the subject's; NULL with `booking: none` */
+	const struct source_read *consent;  /* `requires`; NULL when there is none */
+	const struct release_read *releases; /* as many as the service has */
+};
+
+/* What a source answered for one key. */
+struct source_answer {
+	const struct source_read *read;
+	int rows; /* more than one: the key is not one; nothing of it may be used */
+	struct source_value {
+		const char *bytes; /* NULL: SQL's NULL. In the call's arena */
+		size_t length;
+	} *values; /* field_count */
+};
+
+struct rulebook *rulebook_new(struct service *service, const char *source_dsn, const char *policy_file, bool strict);
+void rulebook_free(struct rulebook *rulebook);
+
+/* The state database is up: loads what is needed there, checks the file's policy against the sources, and activates it where it is new. */
+void rulebook_open(struct rulebook *rulebook);
+/* Reads the file again; the policy in force stays when the new one is refused. */
+void rulebook_reload(struct rulebook *rulebook);
+
+/* NULL until there is one. */
+const struct rules *rulebook_in_force(const struct rulebook *rulebook);
+/* NULL when that policy is not, or cannot be, in use. */
+const struct rules *rulebook_number(const struct rulebook *rulebook, int number);
+/* Why there is no policy in force; "" when there is. */
+const char *rulebook_why(const struct rulebook *rulebook);
+
+int rules_number(const struct rules *rules);
+const struct policy *rules_policy(const struct rules *rules);
+const struct rule *rules_find(const struct rules *rules, const char *service);
+
+/* Asks a source for a row; `answer` must stay until the call's reads are back. A key that cannot be one is answered with no row. */
+void source_ask(struct call *call, const struct source_read *read, const char *key, const char *subject_id, struct source_answer *answer);
+
+#endif

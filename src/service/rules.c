@@ -1,0 +1,193 @@
+#include "service/rules.h"
+
+#include "base/memory.h"
+#include "pure/source_select.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <utlist.h>
+
+#define SELECT_MAX ((size_t)64 << 10)
+
+/* A statement, and all that it points to. */
+struct owned_read {
+	struct source_read read;
+	enum key_type key_type, subject_type;
+	const struct policy_source *source;
+	bool owner;  /* source_owner_select() */
+	char name[48];
+	char *text;
+	const struct policy_field **fields;
+	struct owned_read *next;
+};
+
+int rules_number(const struct rules *rules)
+{
+	return rules->number;
+}
+
+const struct policy *rules_policy(const struct rules *rules)
+{
+	return rules->policy;
+}
+
+const struct rule *rules_find(const struct rules *rules, const char *service)
+{
+	const struct policy_service *found = policy_service(rules->policy, service);
+	for (size_t i = 0; found && i < policy_service_count(rules->policy); i++)
+		if (rules->rules[i].service == found)
+			return &rules->rules[i];
+	return NULL;
+}
+
+/* ---- asking ---- */
+
+/* A row's columns, in the statement's order, into the answer. A second row for one key only counts: the key is none. */
+static void source_row(struct call *call, void *target, const PGresult *result, int row)
+{
+	struct source_answer *answer = target;
+	if (answer->rows++)
+		return;
+	for (size_t i = 0; i < answer->read->field_count || (i == 0 && !answer->read->field_count && PQnfields(result) > 1); i++) {
+		struct source_value *value = &answer->values[i];
+		value->bytes = row_text(result, row, (int)i + 1, call);
+		value->length = value->bytes ? (size_t)PQgetlength(result, row, (int)i + 1) : 0;
+	}
+}
+
+void source_ask(struct call *call, const struct source_read *read, const char *key, const char *subject_id, struct source_answer *answer)
+{
+	const struct owned_read *owned = (const struct owned_read *)read;
+	answer->read = read;
+	answer->rows = 0;
+	answer->values = call_alloc(call, (read->field_count ? read->field_count : 1) * sizeof *answer->values);
+	if (!answer->values || !key_type_accepts(owned->key_type, key))
+		return;
+	if (owned->source->subject && !key_type_accepts(owned->subject_type, subject_id))
+		return;
+	batch_read(call, &read->kind, answer, (struct cell[]){ cell_text(key), cell_text(subject_id) });
+}
+
+/* ---- making ---- */
+
+static bool same_fields(const struct owned_read *read, const struct policy_field *const *fields, size_t count)
+{
+	return read->read.field_count == count && (!count || !memcmp(read->fields, fields, count * sizeof *fields));
+}
+
+static const struct source_read *read_of(struct rulebook *rulebook, struct rules *rules, const struct catalogue *catalogue,
+	const struct policy_source *source, const struct policy_field *const *fields, size_t count, bool owner)
+{
+	struct owned_read *read;
+	struct buffer text;
+	int index = 0;
+	LL_FOREACH (rules->reads, read) {
+		if (read->source == source && read->owner == owner && same_fields(read, fields, count))
+			return &read->read;
+		index++;
+	}
+	read = mem_calloc(1, sizeof *read);
+	read->source = source;
+	read->owner = owner;
+	read->key_type = catalogue_key_type(catalogue, source);
+	read->subject_type = source->subject ? catalogue_subject_type(catalogue, source) : KEY_TYPE_TEXT;
+	read->fields = mem_calloc(count ? count : 1, sizeof *read->fields);
+	if (count)
+		memcpy(read->fields, fields, count * sizeof *fields);
+
+	buffer_init(&text, SELECT_MAX);
+	int failed = owner ? source_owner_select(source, read->key_type, read->subject_type, &text)
+			   : source_select(source, read->key_type, read->subject_type, fields, count, &text);
+	assert(!failed); /* the policy bounds fields and names */
+	read->text = mem_strdup((const char *)text.data);
+	buffer_release(&text);
+
+	snprintf(read->name, sizeof read->name, "policy_%d_read_%d", rules->number, index);
+	read->read.statement = (struct statement){ .name = read->name, .text = read->text, .parameters = 2 };
+	read->read.kind = (struct read_kind){ .statement = &read->read.statement, .from = READ_SOURCE, .source = rulebook_view(rulebook, source),
+		.types = { PG_TEXT, PG_TEXT }, .row = source_row };
+	read->read.field_count = count;
+	read->read.fields = read->fields;
+	LL_APPEND(rules->reads, read);
+	return &read->read;
+}
+
+/* Those of the release's fields that are of one source, in the release's order. */
+static size_t fields_of(const struct policy_release *release, const struct policy_source *source, const struct policy_field **out)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < release->field_count; i++)
+		if (release->fields[i]->source == source)
+			out[count++] = release->fields[i];
+	return count;
+}
+
+static struct release_read release_read_of(struct rulebook *rulebook, struct rules *rules, const struct catalogue *catalogue,
+	const struct policy_release *release)
+{
+	const struct policy_field *fields[POLICY_FIELDS_MAX];
+	size_t sources = policy_source_count(rules->policy);
+	const struct source_read **reads = mem_calloc(sources, sizeof *reads);
+	struct release_read read = { .sources = reads };
+	for (size_t i = 0; i < sources; i++) {
+		const struct policy_source *source = policy_source_at(rules->policy, i);
+		size_t count = fields_of(release, source, fields);
+		if (count)
+			reads[read.count++] = read_of(rulebook, rules, catalogue, source, fields, count, false);
+	}
+	return read;
+}
+
+static void make_rule(struct rulebook *rulebook, struct rules *rules, const struct catalogue *catalogue, struct rule *rule)
+{
+	const struct policy_service *service = rule->service;
+	const struct policy_source *subjects = policy_subjects(rules->policy);
+	struct release_read *releases = mem_calloc(service->release_count, sizeof *releases);
+	rule->rules = rules;
+	if (service->requires)
+		rule->consent = read_of(rulebook, rules, catalogue, service->requires->source, &service->requires, 1, false);
+	/* A consent in the subject's own row says as well that the row is there. */
+	if (service->requires && service->requires->source == subjects)
+		rule->subject = rule->consent;
+	else
+		rule->subject = read_of(rulebook, rules, catalogue, subjects, NULL, 0, false);
+	if (service->needs_booking)
+		rule->booking = read_of(rulebook, rules, catalogue, policy_bookings(rules->policy), NULL, 0, true);
+	for (size_t i = 0; i < service->release_count; i++)
+		releases[i] = release_read_of(rulebook, rules, catalogue, &service->releases[i]);
+	rule->releases = releases;
+}
+
+struct rules *rules_new(struct rulebook *rulebook, struct policy *policy, int number, const struct catalogue *catalogue)
+{
+	struct rules *rules = mem_calloc(1, sizeof *rules);
+	rules->number = number;
+	rules->policy = policy;
+	rules->rules = mem_calloc(policy_service_count(policy), sizeof *rules->rules);
+	for (size_t i = 0; i < policy_service_count(policy); i++) {
+		rules->rules[i].service = policy_service_at(policy, i);
+		make_rule(rulebook, rules, catalogue, &rules->rules[i]);
+	}
+	return rules;
+}
+
+void rules_free(struct rules *rules)
+{
+	struct owned_read *read, *next;
+	if (!rules)
+		return;
+	for (size_t i = 0; i < policy_service_count(rules->policy); i++) {
+		for (size_t j = 0; j < rules->rules[i].service->release_count; j++)
+			mem_free((void *)rules->rules[i].releases[j].sources);
+		mem_free((void *)rules->rules[i].releases);
+	}
+	LL_FOREACH_SAFE (rules->reads, read, next) {
+		mem_free(read->text);
+		mem_free(read->fields);
+		mem_free(read);
+	}
+	mem_free(rules->rules);
+	policy_free(rules->policy);
+	mem_free(rules);
+}

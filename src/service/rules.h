@@ -1,0 +1,27 @@
+#ifndef NEEDTOKNOW_SERVICE_RULES_H
+#define NEEDTOKNOW_SERVICE_RULES_H
+
+#include "service/catalogue.h"
+#include "service/rulebook.h"
+
+/* One policy in use, with the statements that read what its rules need. For the rulebook, which owns them. */
+struct rules {
+	int number;
+	struct policy *policy;
+	struct rule *rules;            /* one a service of the policy, in its order */
+	struct owned_read *reads;      /* every statement, once */
+	struct rules *next;
+};
+
+/* Takes the policy. The catalogue says of which type each source's key is. */
+struct rules *rules_new(struct rulebook *rulebook, struct policy *policy, int number, const struct catalogue *catalogue);
+void rules_free(struct rules *rules);
+
+/* For rules_new(): the connection of a source's view; made when it is first asked for. */
+struct database *rulebook_view(struct rulebook *rulebook, const struct policy_source *source);
+
+/* What became of policy_activate(). */
+void rulebook_activated(struct rulebook *rulebook, const struct rules *rules);
+void rulebook_activation_failed(struct rulebook *rulebook, const char *why);
+
+#endif

@@ -1,0 +1,472 @@
+#include "service/service.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "pure/secret.h"
+#include "service/batch.h"
+#include "service/queue.h"
+#include "service/refusal.h"
+#include "service/rulebook.h"
+#include "service/sweeper.h"
+#include "service/train.h"
+#include "sql.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <uthash.h>
+
+#define CHANNEL "needtoknow"
+#define STATE_TIMEOUT_MS 5000
+#define AUDIT_TIMEOUT_MS 20000
+
+struct method_entry {
+	const struct method *method;
+	UT_hash_handle hh;
+};
+
+struct service {
+	struct loop *loop;
+	const struct service_config *config;
+	struct service_config settled; /* with the limits' defaults */
+	struct loop_hook hook;
+	struct server *server;
+	struct database *state, *audit, *listener;
+	struct batches *batches;
+	struct key_table *keys;
+	struct train *train;
+	struct queues *queues;
+	struct rulebook *rulebook;
+	struct sweeper *sweeper;
+	struct method_entry *methods;
+	uint8_t secrets[SECRETS][32];
+	bool have_secret, asking_secret, draining;
+	uint32_t calls;
+	int64_t time_offset; /* database's time less loop time */
+	int64_t complained_at;
+	enum service_state told;
+	void (*changed)(void *context);
+	void *changed_context;
+};
+
+/* ---- what it is made of ---- */
+
+struct loop *service_loop(const struct service *service)
+{
+	return service->loop;
+}
+
+struct server *service_server(const struct service *service)
+{
+	return service->server;
+}
+
+struct train *service_train(const struct service *service)
+{
+	return service->train;
+}
+
+struct batches *service_batches(const struct service *service)
+{
+	return service->batches;
+}
+
+struct key_table *service_keys(const struct service *service)
+{
+	return service->keys;
+}
+
+struct queues *service_queues(const struct service *service)
+{
+	return service->queues;
+}
+
+struct rulebook *service_rulebook(const struct service *service)
+{
+	return service->rulebook;
+}
+
+struct sweeper *service_sweeper(const struct service *service)
+{
+	return service->sweeper;
+}
+
+struct database *service_database_state(const struct service *service)
+{
+	return service->state;
+}
+
+struct database *service_database_audit(const struct service *service)
+{
+	return service->audit ? service->audit : service->state;
+}
+
+const struct service_config *service_config(const struct service *service)
+{
+	return &service->settled;
+}
+
+const struct method *const *service_methods(const struct service *service)
+{
+	return service->settled.methods;
+}
+
+const uint8_t *service_secret(const struct service *service, enum service_secret use)
+{
+	assert(service->have_secret);
+	return service->secrets[use];
+}
+
+void service_enter(struct service *service)
+{
+	service->calls++;
+}
+
+void service_leave(struct service *service)
+{
+	service->calls--;
+}
+
+/* ---- time ---- */
+
+void service_learn_time(struct service *service, int64_t database_time)
+{
+	service->time_offset = database_time - loop_now(service->loop);
+}
+
+int64_t service_guess_time(const struct service *service)
+{
+	return loop_now(service->loop) + service->time_offset;
+}
+
+int64_t service_loop_time(const struct service *service, int64_t time)
+{
+	return time - service->time_offset;
+}
+
+/* ---- how it goes ---- */
+
+static bool ready(const struct service *service)
+{
+	return service->have_secret && service->train && train_health(service->train) == TRAIN_RUNNING && database_up(service->state) &&
+		rulebook_in_force(service->rulebook);
+}
+
+enum service_state service_state(const struct service *service)
+{
+	if (service->draining)
+		return SERVICE_DRAINING;
+	if (ready(service))
+		return SERVICE_SERVING;
+	return service->have_secret ? SERVICE_NOT_SERVING : SERVICE_STARTING;
+}
+
+const char *service_why(const struct service *service)
+{
+	static const char *const why[] = {
+		[TRAIN_DOWN] = "our own database cannot be reached",
+		[TRAIN_FAILING] = "the ledger cannot be written",
+		[TRAIN_UNKNOWN] = "a COMMIT was not answered for certain",
+		[TRAIN_CLOCK] = "the database's clock stepped",
+	};
+	if (service->draining)
+		return "it is being stopped";
+	if (!database_up(service->state) || !service->have_secret || !service->train)
+		return why[TRAIN_DOWN];
+	if (train_health(service->train) != TRAIN_RUNNING)
+		return why[train_health(service->train)];
+	return rulebook_why(service->rulebook);
+}
+
+void service_on_state(struct service *service, void (*changed)(void *context), void *context)
+{
+	service->changed = changed;
+	service->changed_context = context;
+}
+
+void service_changed(struct service *service)
+{
+	enum service_state state = service_state(service);
+	if (state == service->told)
+		return;
+	service->told = state;
+	if (state == SERVICE_SERVING) {
+		log_info("service", "serving");
+		queue_poke_all(service->queues);
+		sweeper_wake(service->sweeper);
+	} else {
+		log_warning("service", "not serving: %s", service_why(service));
+	}
+	if (service->changed)
+		service->changed(service->changed_context);
+}
+
+void service_read_failed(struct service *service, int from, const struct database_outcome *outcome)
+{
+	int64_t now = loop_now(service->loop);
+	if (now - service->complained_at < 1000000)
+		return;
+	service->complained_at = now;
+	log_warning(from == READ_SOURCE ? "source" : "database", "a reading failed: %s (SQLSTATE %s)",
+		*outcome->message ? outcome->message : "the connection is down", outcome->sqlstate);
+}
+
+/* ---- requests ---- */
+
+static const struct method *find_method(const struct service *service, const char *path)
+{
+	struct method_entry *entry;
+	HASH_FIND_STR(service->methods, path, entry);
+	return entry ? entry->method : NULL;
+}
+
+static enum server_method_kind classify(void *context, const char *path)
+{
+	const struct method *method = find_method(context, path);
+	return method ? method->kind : SERVER_METHOD_UNKNOWN;
+}
+
+static void refuse(struct server_stream *stream, enum grpc_code code, const char *reason, const char *message)
+{
+	server_stream_finish(stream, &(struct status){ .code = code, .reason = reason, .message = message });
+}
+
+static void on_request(void *context, struct server_stream *stream, const struct server_request *request)
+{
+	struct service *service = context;
+	const struct method *method = find_method(service, request->path);
+	struct call *call = server_stream_user(stream);
+	if (method->kind == SERVER_METHOD_BIDI && call) {
+		/* A further message of a conversation: the step that waits takes it. */
+		if (call_unpack(call, request->message, request->length) == STEP_NEXT)
+			call_run(call);
+		return;
+	}
+	if (!service->have_secret && method->role != ROLE_NONE) {
+		refuse(stream, GRPC_UNAVAILABLE, "DATABASE_UNAVAILABLE", "the service has not reached its database yet; try again");
+		return;
+	}
+	if (service->calls >= service->settled.limits.max_calls) {
+		refuse(stream, GRPC_RESOURCE_EXHAUSTED, "OVERLOADED", "too many calls at once; try again");
+		return;
+	}
+	call = call_new(service, method, stream);
+	if (method->role != ROLE_NONE && call->role != method->role) {
+		role_refused(call);
+		return;
+	}
+	if (call_unpack(call, request->message, request->length) == STEP_DONE)
+		call_abandon(call);
+	else
+		call_run(call);
+}
+
+static void on_half_close(void *context, struct server_stream *stream)
+{
+	struct call *call = server_stream_user(stream);
+	(void)context;
+	if (call) {
+		call->half_closed = true;
+		call_run(call);
+	}
+}
+
+static void on_closed(void *context, struct server_stream *stream)
+{
+	struct call *call = server_stream_user(stream);
+	(void)context;
+	if (call)
+		call_detach(call);
+}
+
+static void on_writable(void *context, struct server_stream *stream)
+{
+	struct call *call = server_stream_user(stream);
+	(void)context;
+	if (call && call->method->writable)
+		call->method->writable(call);
+}
+
+/* ---- the databases ---- */
+
+static void derive_secrets(struct service *service, const uint8_t *key)
+{
+	static const char *const uses[SECRETS] = { "disclosure id", "page token", "key table" };
+	for (int use = 0; use < SECRETS; use++) {
+		struct secret_field field = { uses[use], strlen(uses[use]) };
+		secret_hmac(key, &field, 1, service->secrets[use]);
+	}
+}
+
+static void start_train(struct service *service)
+{
+	struct train_config config = {
+		.conninfo = service->settled.state_dsn,
+		.max_calls = service->settled.limits.train_max_calls,
+		.notify = service->settled.workers > 1,
+	};
+	service->keys = key_table_new(service->secrets[SECRET_KEY_TABLE]);
+	service->train = train_new(service, &config, service->keys);
+}
+
+static void secret_read(void *context, const struct database_outcome *outcome)
+{
+	struct service *service = context;
+	uint8_t key[32];
+	service->asking_secret = false;
+	if (outcome->result != DATABASE_OK || PQntuples(outcome->results[0]) != 1 || row_bytes(outcome->results[0], 0, 0, key, sizeof key)) {
+		if (outcome->result == DATABASE_FAILED)
+			log_error("database", "the schema cannot be read: %s (SQLSTATE %s); was `needtoknowd migrate` run?", outcome->message, outcome->sqlstate);
+		return;
+	}
+	derive_secrets(service, key);
+	mem_wipe(key, sizeof key);
+	service->have_secret = true;
+	start_train(service);
+	rulebook_open(service->rulebook);
+	service_changed(service);
+}
+
+static void state_up(void *context)
+{
+	struct service *service = context;
+	if (service->have_secret) {
+		rulebook_open(service->rulebook);
+	} else if (!service->asking_secret) {
+		service->asking_secret = true;
+		database_open(service->state);
+		database_add(service->state, &sql_secret_key, NULL);
+		database_send(service->state, secret_read, service);
+	}
+	service_changed(service);
+}
+
+static void state_down(void *context)
+{
+	service_changed(context);
+}
+
+/* Others have committed, or the channel was deaf for a while. */
+static void notified(void *context, const char *payload)
+{
+	struct service *service = context;
+	(void)payload;
+	queue_poke_all(service->queues);
+}
+
+static int turn_end(void *context)
+{
+	struct service *service = context;
+	int busy = 0;
+	busy |= queues_flush(service->queues);
+	busy |= sweeper_flush(service->sweeper);
+	busy |= batches_flush(service->batches);
+	if (service->train)
+		busy |= train_depart(service->train);
+	return busy;
+}
+
+/* ---- birth and death ---- */
+
+static void index_methods(struct service *service)
+{
+	for (const struct method *const *method = service->settled.methods; *method; method ++) {
+		struct method_entry *entry = mem_calloc(1, sizeof *entry);
+		entry->method = *method;
+		HASH_ADD_KEYPTR(hh, service->methods, (*method)->path, strlen((*method)->path), entry);
+	}
+}
+
+static void connect_databases(struct service *service)
+{
+	const struct service_config *config = &service->settled;
+	struct database_config state = { .name = "state", .conninfo = config->state_dsn, .statement_timeout_ms = STATE_TIMEOUT_MS, .keyed_plans = true };
+	struct database_config audit = { .name = "audit", .conninfo = config->audit_dsn, .statement_timeout_ms = AUDIT_TIMEOUT_MS };
+	struct database_config listener = { .name = "listen", .conninfo = config->state_dsn, .listen = CHANNEL };
+	struct database_handler handler = { .on_up = state_up, .on_down = state_down, .context = service };
+	service->state = database_new(service->loop, &state, &handler);
+	service->audit = database_new(service->loop, &(struct database_config){ .name = "audit",
+		.conninfo = config->audit_dsn ? config->audit_dsn : config->state_dsn, .statement_timeout_ms = audit.statement_timeout_ms,
+		.keyed_plans = true }, &(struct database_handler){ 0 });
+	if (config->workers > 1)
+		service->listener = database_new(service->loop, &listener, &(struct database_handler){ .on_notify = notified, .context = service });
+}
+
+static void set_default(uint32_t *value, uint32_t otherwise)
+{
+	if (!*value)
+		*value = otherwise;
+}
+
+struct service *service_new(struct loop *loop, const struct service_config *config)
+{
+	struct service *service = mem_calloc(1, sizeof *service);
+	struct server_config server = { .trust_domain = config->trust_domain, .tls = config->tls, .limits = config->server_limits };
+	struct server_handler handler = { classify, on_request, on_half_close, on_closed, on_writable, service };
+	service->loop = loop;
+	service->settled = *config;
+	set_default(&service->settled.limits.train_max_calls, 256);
+	set_default(&service->settled.limits.call_memory, 8 << 20);
+	set_default(&service->settled.limits.source_timeout_ms, 2000);
+	set_default(&service->settled.limits.max_calls, 20000);
+	index_methods(service);
+	service->server = server_new(loop, &server, &handler);
+	service->batches = batches_new(service);
+	service->queues = queues_new(service);
+	service->sweeper = sweeper_new(service);
+	service->rulebook = rulebook_new(service, config->source_dsn, config->policy_file, config->strict_privileges);
+	connect_databases(service);
+	service->hook = (struct loop_hook){ .run = turn_end, .context = service };
+	loop_hook_add(loop, LOOP_PHASE_SERVICE, &service->hook);
+	return service;
+}
+
+void service_free(struct service *service)
+{
+	struct method_entry *entry, *next;
+	if (!service)
+		return;
+	loop_hook_remove(service->loop, LOOP_PHASE_SERVICE, &service->hook);
+	service->draining = true;
+	service->changed = NULL;
+	server_free(service->server);
+	/* Each connection that ends has its calls end: what they call upon goes last. */
+	train_close(service->train);
+	database_free(service->listener);
+	database_free(service->state);
+	database_free(service->audit);
+	rulebook_free(service->rulebook);
+	train_free(service->train);
+	sweeper_free(service->sweeper);
+	queues_free(service->queues);
+	batches_free(service->batches);
+	key_table_free(service->keys);
+	HASH_ITER (hh, service->methods, entry, next) {
+		HASH_DEL(service->methods, entry);
+		mem_free(entry);
+	}
+	mem_wipe(service->secrets, sizeof service->secrets);
+	mem_free(service);
+}
+
+int service_listen(struct service *service, int socket)
+{
+	return server_listen(service->server, socket);
+}
+
+void service_drain(struct service *service, uint32_t timeout_ms, void (*done)(void *context), void *context)
+{
+	service->draining = true;
+	service_changed(service);
+	server_drain(service->server, timeout_ms, done, context);
+}
+
+void service_reload(struct service *service)
+{
+	rulebook_reload(service->rulebook);
+}
+
+bool service_idle(const struct service *service)
+{
+	return service->calls == 0;
+}

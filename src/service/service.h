@@ -1,0 +1,94 @@
+#ifndef NEEDTOKNOW_SERVICE_SERVICE_H
+#define NEEDTOKNOW_SERVICE_SERVICE_H
+
+#include "io/database.h"
+#include "io/loop.h"
+#include "io/server.h"
+#include "service/call.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The service of one worker: it ties the server, the databases, the train, the recipients' queues and the policy together, and hands
+ * each request to its method. Everything runs on one loop.
+ */
+struct service_limits {
+	uint32_t train_max_calls;      /* [256] */
+	uint32_t call_memory;          /* [8388608] bytes, a call */
+	uint32_t source_timeout_ms;    /* [2000] a source's statement */
+	uint32_t max_calls;            /* [20000] in the worker at once; more are RESOURCE_EXHAUSTED */
+};
+
+struct service_config {
+	const char *state_dsn, *source_dsn, *audit_dsn; /* audit: NULL, the state's */
+	const char *policy_file;
+	const char *trust_domain;
+	bool strict_privileges;
+	unsigned workers;              /* in this process group: with more than one, trains notify */
+	struct service_limits limits;
+	SSL_CTX *tls;
+	struct server_limits server_limits;
+	const struct method *const *methods; /* ends with NULL; of the layer above */
+};
+
+/* What the outside may know of how it goes. */
+enum service_state {
+	SERVICE_STARTING,
+	SERVICE_SERVING,
+	SERVICE_NOT_SERVING,
+	SERVICE_DRAINING,
+};
+
+/* The config must outlive the service. */
+struct service *service_new(struct loop *loop, const struct service_config *config);
+void service_free(struct service *service);
+
+enum service_state service_state(const struct service *service);
+/* One sentence for an operator: why it is not serving; "" when it is. */
+const char *service_why(const struct service *service);
+/* Called whenever the state changes. */
+void service_on_state(struct service *service, void (*changed)(void *context), void *context);
+
+int service_listen(struct service *service, int socket);
+void service_drain(struct service *service, uint32_t timeout_ms, void (*done)(void *context), void *context);
+/* No call is in it. */
+bool service_idle(const struct service *service);
+/* Reads the policy file again. */
+void service_reload(struct service *service);
+
+/* The parts. */
+struct loop *service_loop(const struct service *service);
+struct server *service_server(const struct service *service);
+struct train *service_train(const struct service *service);
+struct batches *service_batches(const struct service *service);
+struct key_table *service_keys(const struct service *service);
+struct queues *service_queues(const struct service *service);
+struct rulebook *service_rulebook(const struct service *service);
+struct sweeper *service_sweeper(const struct service *service);
+struct database *service_database_state(const struct service *service);
+struct database *service_database_audit(const struct service *service);
+const struct service_config *service_config(const struct service *service);
+const struct method *const *service_methods(const struct service *service);
+
+/* 32 bytes derived from the shared secret for one use of it. */
+enum service_secret { SECRET_DISCLOSURE_ID, SECRET_PAGE_TOKEN, SECRET_KEY_TABLE, SECRETS };
+const uint8_t *service_secret(const struct service *service, enum service_secret use);
+
+/* Counts calls, from their making to their end. */
+void service_enter(struct service *service);
+void service_leave(struct service *service);
+
+/* A reading failed: logged, at most once a second. */
+void service_read_failed(struct service *service, int from, const struct database_outcome *outcome);
+
+/* The parts tell when something changes that the service's state depends on. */
+void service_changed(struct service *service);
+
+/* The database's time as far as it is known from the last answer, for timers; never for what is recorded. */
+void service_learn_time(struct service *service, int64_t database_time);
+int64_t service_guess_time(const struct service *service);
+/* loop_now() time at which the database's clock will show `time`. */
+int64_t service_loop_time(const struct service *service, int64_t time);
+
+#endif

@@ -1,0 +1,681 @@
+#include "service/train.h"
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "pure/time.h"
+#include "service/batch.h"
+#include "service/service.h"
+#include "service/train_clock.h"
+#include "sql.h"
+
+#include <assert.h>
+#include <openssl/rand.h>
+#include <string.h>
+#include <utlist.h>
+
+#define LOCK_TIMEOUT_MS 50
+#define STATEMENT_TIMEOUT_MS 250
+#define COMMIT_TIMEOUT_MS 5000
+#define PROBE_INTERVAL TIME_SECOND
+#define CALL_TRIES_MAX 50
+/* A train with as many calls has the next one ask for the lock behind its COMMIT: more calls will have come by then. */
+#define CHAIN_FROM_CALLS 8
+
+/*
+ *             waiting                      aboard, COMMIT sent
+ *   STOPPED -> LOCKING ------------------> COMMITTING -> STOPPED
+ *                 \-> nobody: UNLOCKING -> STOPPED
+ *   an error: UNLOCKING (ROLLBACK) -> STOPPED; a lost COMMIT: FINDING, after reconnecting
+ */
+enum train_state { TRAIN_STATE_STOPPED, TRAIN_STATE_LOCKING, TRAIN_STATE_COMMITTING, TRAIN_STATE_UNLOCKING, TRAIN_STATE_FINDING };
+
+struct train {
+	struct service *service;
+	struct train_config config;
+	struct key_table *keys;
+	struct database *database;
+	struct departure *departure;
+	struct train_clock clock;
+	struct train_counters counters;
+
+	enum train_state state;
+	bool chained;              /* the next lock was asked for behind the COMMIT */
+	bool up;                   /* connected, and the keys' number known */
+	bool failing;
+	bool lost;                 /* calls aboard whose COMMIT was not answered */
+	uint32_t limit;            /* of calls aboard; lower while a guilty call is looked for */
+	uint8_t train_id[16];
+	uint64_t number;           /* of departures and of other news; what a reading is compared with */
+	uint64_t arrived;          /* readings that begin now see all up to this number */
+	int64_t known_keys;        /* the last train_number of needtoknow.train_keys that we have seen */
+	struct merkle_frontier head;
+
+	struct call *platform[TRAIN_CLASSES];
+	struct call *aboard;
+	size_t aboard_count;
+	struct call *readers;
+	struct loop_timer probe;
+};
+
+static void send_lock(struct train *train);
+static void cannot_write(struct train *train, const struct database_outcome *outcome);
+
+/* ---- the platform ---- */
+
+enum step_result train_board(struct call *call)
+{
+	struct train *train = service_train(call->service);
+	switch (call->boarding) {
+	case CALL_COMMITTED:
+		return STEP_NEXT;
+	case CALL_WAITING:
+	case CALL_ABOARD:
+		return STEP_WAIT;
+	case CALL_ASHORE:
+		break;
+	}
+	if (!train->up)
+		return call_unavailable(call, "DATABASE_UNAVAILABLE");
+	call->boarding = CALL_WAITING;
+	DL_APPEND(train->platform[call->method->train_class], call);
+	return STEP_WAIT;
+}
+
+void train_reading(struct call *call)
+{
+	struct train *train = service_train(call->service);
+	if (call->reading)
+		DL_DELETE2(train->readers, call, reader_prev, reader_next);
+	call->reading = true;
+	call->read_train = train->arrived;
+	DL_APPEND2(train->readers, call, reader_prev, reader_next);
+}
+
+void train_leave(struct call *call)
+{
+	struct train *train = service_train(call->service);
+	if (call->reading)
+		DL_DELETE2(train->readers, call, reader_prev, reader_next);
+	call->reading = false;
+	if (call->boarding == CALL_WAITING)
+		DL_DELETE(train->platform[call->method->train_class], call);
+	assert(call->boarding != CALL_ABOARD);
+	call->boarding = CALL_ASHORE;
+}
+
+static bool anybody_waits(const struct train *train)
+{
+	for (int class = 0; class < TRAIN_CLASSES; class ++)
+		if (train->platform[class])
+			return true;
+	return false;
+}
+
+static void go_ashore(struct train *train, struct call *call)
+{
+	if (call->boarding == CALL_WAITING)
+		DL_DELETE(train->platform[call->method->train_class], call);
+	call->boarding = CALL_ASHORE;
+}
+
+static void read_again(struct train *train, struct call *call)
+{
+	go_ashore(train, call);
+	train->counters.again++;
+	if (++call->tries > CALL_TRIES_MAX)
+		call_fail(call, GRPC_ABORTED, "CONTENDED", "others kept changing what this needs; try again");
+	call->step = call->method->again;
+	call_run(call);
+}
+
+static void fail_call(struct train *train, struct call *call, enum grpc_code code, const char *reason, const char *message)
+{
+	go_ashore(train, call);
+	call_fail(call, code, reason, message);
+	call_run(call);
+}
+
+static void fail_waiting(struct train *train)
+{
+	for (int class = 0; class < TRAIN_CLASSES; class ++)
+		while (train->platform[class])
+			fail_call(train, train->platform[class], GRPC_UNAVAILABLE, "DATABASE_UNAVAILABLE",
+				"the database does not answer; nothing was recorded; try again");
+}
+
+/* Takes the calls off the train, in their order, into a list of the caller's. */
+static struct call *unload(struct train *train)
+{
+	struct call *list = train->aboard, *call;
+	train->aboard = NULL;
+	train->aboard_count = 0;
+	DL_FOREACH (list, call)
+		call->boarding = CALL_ASHORE;
+	departure_clear(train->departure);
+	return list;
+}
+
+static struct call *shift(struct call **list)
+{
+	struct call *call = *list;
+	if (call)
+		DL_DELETE(*list, call);
+	return call;
+}
+
+/* ---- loading, under the lock ---- */
+
+/* One call at the platform: aboard, ashore, or it goes on waiting. */
+static void load_call(struct train *train, struct call *call)
+{
+	switch (key_table_ask(train->keys, call->keys, call->key_count, call->read_train)) {
+	case KEYS_STALE:
+		read_again(train, call);
+		return;
+	case KEYS_TAKEN:
+		return;
+	case KEYS_FREE:
+		break;
+	}
+	switch (call->method->board(call, train->departure)) {
+	case BOARDED:
+		key_table_board(train->keys, call->keys, call->key_count);
+		go_ashore(train, call);
+		call->boarding = CALL_ABOARD;
+		DL_APPEND(train->aboard, call);
+		train->aboard_count++;
+		return;
+	case BOARD_NOTHING:
+		go_ashore(train, call);
+		call->boarding = CALL_COMMITTED;
+		call_run(call);
+		return;
+	case BOARD_AGAIN:
+		read_again(train, call);
+		return;
+	}
+}
+
+static void load(struct train *train)
+{
+	for (int class = 0; class < TRAIN_CLASSES; class ++) {
+		struct call *call, *next;
+		DL_FOREACH_SAFE (train->platform[class], call, next) {
+			if (train->aboard_count >= train->limit)
+				return;
+			load_call(train, call);
+		}
+	}
+}
+
+/* ---- arriving ---- */
+
+static void arrive(struct train *train, bool late)
+{
+	struct call *list = train->aboard, *call;
+	train->arrived = train->number;
+	train->head = *departure_frontier(train->departure);
+	train->counters.trains++;
+	train->counters.calls += train->aboard_count;
+	train->counters.entries += departure_entries(train->departure);
+	train->failing = false;
+	train->aboard = NULL;
+	train->aboard_count = 0;
+	departure_clear(train->departure);
+	if (train->limit < train->config.max_calls)
+		train->limit = train->limit * 2 < train->config.max_calls ? train->limit * 2 : train->config.max_calls;
+	fault_point("train.committed");
+	DL_FOREACH (list, call) {
+		call->boarding = CALL_COMMITTED;
+		call->late = late;
+	}
+	while ((call = shift(&list)))
+		call_run(call);
+	service_changed(train->service);
+}
+
+/* All that were aboard read and decide again. */
+static void turn_back(struct train *train)
+{
+	struct call *list = unload(train), *call;
+	train->arrived = train->number;
+	while ((call = shift(&list)))
+		read_again(train, call);
+}
+
+/* SQLSTATE classes of what is wrong with somebody's data, rather than with the database. */
+static bool somebody_is_guilty(const char *sqlstate)
+{
+	return !strncmp(sqlstate, "22", 2) || !strncmp(sqlstate, "23", 2) || !strncmp(sqlstate, "P0", 2);
+}
+
+/* Serialization failure, deadlock, lock or statement timeout: the same train may arrive if it leaves again. */
+static bool worth_another_try(const char *sqlstate)
+{
+	return !strncmp(sqlstate, "40", 2) || !strcmp(sqlstate, "55P03") || !strcmp(sqlstate, "57014");
+}
+
+static void train_refused(struct train *train, const struct database_outcome *outcome)
+{
+	struct call *list, *call;
+	train->counters.failures++;
+	if (worth_another_try(outcome->sqlstate)) {
+		turn_back(train);
+		return;
+	}
+	if (somebody_is_guilty(outcome->sqlstate) && train->aboard_count > 1) {
+		train->counters.bisections++;
+		train->limit = (uint32_t)(train->aboard_count / 2);
+		turn_back(train);
+		return;
+	}
+	bool guilty = somebody_is_guilty(outcome->sqlstate);
+	if (guilty)
+		log_error("train", "a call's writes were refused: %s (SQLSTATE %s)", outcome->message, outcome->sqlstate);
+	list = unload(train);
+	train->arrived = train->number;
+	while ((call = shift(&list))) {
+		if (guilty)
+			fail_call(train, call, GRPC_INTERNAL, NULL, "the database refused what this call would write; nothing was recorded");
+		else
+			fail_call(train, call, GRPC_UNAVAILABLE, "DATABASE_UNAVAILABLE", "the ledger cannot be written; nothing was recorded; try again");
+	}
+	if (!guilty)
+		cannot_write(train, outcome);
+}
+
+/* The COMMIT may have happened or not. Nobody is answered and no value leaves until the ledger itself has said so. */
+static void commit_unknown(struct train *train, const char *why)
+{
+	struct call *call;
+	log_warning("train", "a COMMIT is in doubt (%s): waiting for the database to tell", why);
+	train->counters.unknown++;
+	train->lost = true;
+	DL_FOREACH (train->aboard, call)
+		if (call->method->doubted)
+			call->method->doubted(call);
+	service_changed(train->service);
+}
+
+static bool says_commit(const struct database_outcome *outcome)
+{
+	return outcome->count > 0 && !strcmp(PQcmdStatus(outcome->results[outcome->count - 1]), "COMMIT");
+}
+
+/* ---- unlocking ---- */
+
+static void unlocked(void *context, const struct database_outcome *outcome)
+{
+	struct train *train = context;
+	(void)outcome; /* lost or down: there is nothing left to unlock */
+	if (train->state == TRAIN_STATE_UNLOCKING)
+		train->state = TRAIN_STATE_STOPPED;
+}
+
+static void unlock(struct train *train)
+{
+	train->state = TRAIN_STATE_UNLOCKING;
+	database_open(train->database);
+	database_add_text(train->database, "ROLLBACK");
+	database_send(train->database, unlocked, train);
+}
+
+/* ---- the COMMIT's answer ---- */
+
+static void committed(void *context, const struct database_outcome *outcome)
+{
+	struct train *train = context;
+	assert(train->state == TRAIN_STATE_COMMITTING);
+	bool chained = train->chained;
+	train->chained = false;
+	train->state = chained ? TRAIN_STATE_LOCKING : TRAIN_STATE_STOPPED;
+	switch (outcome->result) {
+	case DATABASE_OK:
+		if (outcome->warned || !says_commit(outcome)) {
+			commit_unknown(train, "it was answered with a warning");
+			database_reset(train->database);
+			return;
+		}
+		train->known_keys = row_int(outcome->results[outcome->count - 2 - (train->config.notify ? 1 : 0)], 0, 0);
+		arrive(train, false);
+		return;
+	case DATABASE_FAILED:
+		/* What was chained behind fails as well, since the transaction is still open: the lock's answer unlocks. */
+		if (!chained)
+			unlock(train);
+		train_refused(train, outcome);
+		return;
+	case DATABASE_LOST:
+		commit_unknown(train, "the connection was lost");
+		return;
+	case DATABASE_DOWN:
+		turn_back(train);
+		return;
+	}
+}
+
+/* ---- departing ---- */
+
+static void send_commit(struct train *train)
+{
+	uint8_t now[8];
+	size_t keys_length;
+	const uint8_t *keys = key_table_written(train->keys, &keys_length);
+	struct database *database = train->database;
+
+	if (RAND_bytes(train->train_id, sizeof train->train_id) != 1)
+		abort();
+	pg_put_time(now, departure_now(train->departure));
+	database_open(database);
+	departure_send(train->departure, database, train->train_id);
+	fault_point("train.written");
+	database_add(database, &sql_train_keys_append, (struct parameter[]){ { now, 8 }, { keys, keys_length } });
+	if (train->config.notify) {
+		char size[24];
+		int length = snprintf(size, sizeof size, "%llu", (unsigned long long)departure_frontier(train->departure)->size);
+		database_add(database, &sql_train_notify, (struct parameter[]){ { size, (size_t)length } });
+	}
+	database_add_text(database, "COMMIT");
+	database_send(database, committed, train);
+	fault_point("train.commit_sent");
+}
+
+static void depart(struct train *train)
+{
+	size_t calls = train->aboard_count;
+	train->number++;
+	train->state = TRAIN_STATE_COMMITTING;
+	send_commit(train);
+	key_table_depart(train->keys, train->number);
+	if (train->readers)
+		key_table_forget(train->keys, train->readers->read_train);
+	else
+		key_table_forget(train->keys, train->arrived);
+	if (calls >= CHAIN_FROM_CALLS || anybody_waits(train)) {
+		train->chained = true;
+		send_lock(train);
+	}
+}
+
+/* ---- the lock's answer ---- */
+
+/* Keys that others wrote since the last train that we know of: whoever read before now must look again. */
+static void hear_news(struct train *train, const PGresult *news)
+{
+	int rows = PQntuples(news);
+	bool heard = false;
+	for (int row = 0; row < rows; row++) {
+		if (row_is_null(news, row, 1) || row_int(news, row, 1) <= train->known_keys)
+			continue;
+		if (!heard)
+			train->number++;
+		heard = true;
+		train->known_keys = row_int(news, row, 1);
+		const char *bytes = PQgetvalue(news, row, 2);
+		int length = PQgetlength(news, row, 2);
+		for (int at = 0; at + 8 <= length; at += 8)
+			key_table_foreign(train->keys, (uint64_t)pg_int(bytes + at, 8), train->number);
+	}
+	if (heard)
+		train->arrived = train->number;
+}
+
+/* 0, or -1 when the head's row is not a head. */
+static int read_head(struct train *train, const PGresult *head, int64_t *recorded_at)
+{
+	if (PQntuples(head) != 1)
+		return -1;
+	*recorded_at = row_time(head, 0, 2);
+	return merkle_frontier_load(&train->head, (uint64_t)row_int(head, 0, 0), PQgetvalue(head, 0, 1), (size_t)PQgetlength(head, 0, 1));
+}
+
+static void locked(void *context, const struct database_outcome *outcome)
+{
+	struct train *train = context;
+	int64_t recorded_at, now;
+	assert(train->state != TRAIN_STATE_COMMITTING);
+	if (outcome->result == DATABASE_FAILED) {
+		/* The lock was not given in time, or the train before it failed: what is open is closed, and those who wait ask again. */
+		unlock(train);
+		if (!worth_another_try(outcome->sqlstate) && strcmp(outcome->sqlstate, "25P02"))
+			cannot_write(train, outcome);
+		return;
+	}
+	train->state = TRAIN_STATE_STOPPED;
+	if (outcome->result != DATABASE_OK)
+		return;
+	if (read_head(train, outcome->results[1], &recorded_at)) {
+		unlock(train);
+		cannot_write(train, &(struct database_outcome){ .message = "the ledger's head does not fit its size", .sqlstate = "XX001" });
+		return;
+	}
+	hear_news(train, outcome->results[2]);
+	now = row_time(outcome->results[2], 0, 0);
+	service_learn_time(train->service, now);
+	if (train_clock_check(&train->clock, now, recorded_at, loop_now(service_loop(train->service)))) {
+		unlock(train);
+		fail_waiting(train);
+		service_changed(train->service);
+		return;
+	}
+	fault_point("train.locked");
+	departure_begin(train->departure, &train->head, now > recorded_at ? now : recorded_at);
+	load(train);
+	fault_point("train.decided");
+	if (train->aboard_count)
+		depart(train);
+	else
+		unlock(train);
+}
+
+static void send_lock(struct train *train)
+{
+	uint8_t known[8];
+	pg_put_int8(known, train->known_keys);
+	if (train->state != TRAIN_STATE_COMMITTING)
+		train->state = TRAIN_STATE_LOCKING;
+	database_open(train->database);
+	database_add_text(train->database, "BEGIN");
+	database_add(train->database, &sql_head_lock, NULL);
+	database_add(train->database, &sql_head_news, (struct parameter[]){ { known, 8 } });
+	database_send(train->database, locked, train);
+	fault_point("train.begin");
+}
+
+int train_depart(struct train *train)
+{
+	if (!train->up || train->state != TRAIN_STATE_STOPPED || train->lost || !anybody_waits(train))
+		return 0;
+	send_lock(train);
+	return 1;
+}
+
+bool train_idle(const struct train *train)
+{
+	return train->state == TRAIN_STATE_STOPPED && !train->lost && !anybody_waits(train);
+}
+
+/* ---- the connection ---- */
+
+static void ready(struct train *train)
+{
+	/* Whoever read while we did not listen to the others reads again. */
+	train->arrived = ++train->number;
+	train->up = true;
+	service_changed(train->service);
+}
+
+static void stale_everybody(struct train *train)
+{
+	struct call *call, *next;
+	for (int class = 0; class < TRAIN_CLASSES; class ++)
+		DL_FOREACH_SAFE (train->platform[class], call, next)
+			read_again(train, call);
+}
+
+static void found(void *context, const struct database_outcome *outcome)
+{
+	struct train *train = context;
+	train->state = TRAIN_STATE_STOPPED;
+	if (outcome->result == DATABASE_LOST || outcome->result == DATABASE_DOWN)
+		return; /* asked again after the next reconnection */
+	if (outcome->result == DATABASE_FAILED || outcome->warned || !says_commit(outcome)) {
+		database_reset(train->database);
+		return;
+	}
+	train->known_keys = row_int(outcome->results[1], 0, 0);
+	if (train->lost) {
+		bool arrived = row_bool(outcome->results[3], 0, 0);
+		log_info("train", "the COMMIT in doubt %s", arrived ? "had happened" : "had not happened");
+		train->lost = false;
+		ready(train);
+		if (arrived)
+			arrive(train, true);
+		else
+			turn_back(train);
+	} else {
+		ready(train);
+	}
+	stale_everybody(train);
+}
+
+/* Connected: how far the others are, and what became of a COMMIT that was not answered. */
+static void train_up(void *context)
+{
+	struct train *train = context;
+	uint8_t first[8];
+	train->state = TRAIN_STATE_FINDING;
+	train->chained = false;
+	pg_put_int8(first, (int64_t)departure_first_index(train->departure));
+	database_open(train->database);
+	database_add_text(train->database, "BEGIN");
+	database_add(train->database, &sql_train_keys_last, NULL);
+	database_add(train->database, &sql_head_lock, NULL);
+	database_add(train->database, &sql_train_find, (struct parameter[]){ { train->train_id, 16 }, { first, 8 } });
+	database_add_text(train->database, "COMMIT");
+	database_send(train->database, found, train);
+}
+
+static void train_down(void *context)
+{
+	struct train *train = context;
+	train->up = false;
+	train->state = TRAIN_STATE_STOPPED;
+	train->chained = false;
+	fail_waiting(train);
+	service_changed(train->service);
+}
+
+/* ---- while the ledger cannot be written ---- */
+
+static void probed(void *context, const struct database_outcome *outcome)
+{
+	struct train *train = context;
+	if (train->state != TRAIN_STATE_UNLOCKING)
+		return;
+	if (outcome->result == DATABASE_FAILED) {
+		unlock(train);
+		loop_timer_set(&train->probe, PROBE_INTERVAL);
+		return;
+	}
+	train->state = TRAIN_STATE_STOPPED;
+	if (outcome->result != DATABASE_OK)
+		return;
+	log_info("train", "the ledger can be written again");
+	train->failing = false;
+	service_changed(train->service);
+}
+
+/* Nobody calls a service that says NOT_SERVING, so it finds out by itself when it may say SERVING again. */
+static void probe(void *context)
+{
+	struct train *train = context;
+	if (!train->failing)
+		return;
+	if (!train->up || train->lost || train->state != TRAIN_STATE_STOPPED) {
+		loop_timer_set(&train->probe, PROBE_INTERVAL);
+		return;
+	}
+	train->state = TRAIN_STATE_UNLOCKING;
+	database_open(train->database);
+	database_add_text(train->database, "BEGIN");
+	database_add(train->database, &sql_head_lock, NULL);
+	database_add(train->database, &sql_ledger_probe, NULL);
+	database_add_text(train->database, "ROLLBACK");
+	database_send(train->database, probed, train);
+}
+
+static void cannot_write(struct train *train, const struct database_outcome *outcome)
+{
+	if (!train->failing)
+		log_error("train", "the ledger cannot be written: %s (SQLSTATE %s)", outcome->message, outcome->sqlstate);
+	train->failing = true;
+	loop_timer_set(&train->probe, PROBE_INTERVAL);
+	fail_waiting(train);
+	service_changed(train->service);
+}
+
+struct train *train_new(struct service *service, const struct train_config *config, struct key_table *keys)
+{
+	struct train *train = mem_calloc(1, sizeof *train);
+	struct database_config database = {
+		.name = "train",
+		.conninfo = config->conninfo,
+		.lock_timeout_ms = LOCK_TIMEOUT_MS,
+		.statement_timeout_ms = STATEMENT_TIMEOUT_MS,
+		.answer_timeout_ms = COMMIT_TIMEOUT_MS,
+		.keyed_plans = true,
+	};
+	struct database_handler handler = { .on_up = train_up, .on_down = train_down, .context = train };
+	train->service = service;
+	train->config = *config;
+	train->limit = config->max_calls;
+	train->keys = keys;
+	train->departure = departure_new();
+	train->number = 1;
+	train->arrived = 1;
+	loop_timer_init(&train->probe, service_loop(service), probe, train);
+	train->database = database_new(service_loop(service), &database, &handler);
+	return train;
+}
+
+void train_close(struct train *train)
+{
+	struct call *list, *call;
+	if (!train)
+		return;
+	database_free(train->database);
+	train->database = NULL;
+	train->up = false;
+	list = unload(train);
+	while ((call = shift(&list)))
+		fail_call(train, call, GRPC_UNAVAILABLE, "DATABASE_UNAVAILABLE", "the service is being stopped");
+	fail_waiting(train);
+}
+
+void train_free(struct train *train)
+{
+	if (!train)
+		return;
+	database_free(train->database);
+	loop_timer_release(&train->probe);
+	departure_free(train->departure);
+	mem_free(train);
+}
+
+enum train_health train_health(const struct train *train)
+{
+	if (train->lost)
+		return TRAIN_UNKNOWN;
+	if (!train->up)
+		return TRAIN_DOWN;
+	if (train_clock_wrong(&train->clock))
+		return TRAIN_CLOCK;
+	return train->failing ? TRAIN_FAILING : TRAIN_RUNNING;
+}
+
+const struct train_counters *train_counters(const struct train *train)
+{
+	return &train->counters;
+}

@@ -1,0 +1,52 @@
+#ifndef NEEDTOKNOW_SERVICE_TRAIN_H
+#define NEEDTOKNOW_SERVICE_TRAIN_H
+
+#include "service/call.h"
+#include "service/departure.h"
+
+/*
+ * One database transaction that carries many calls' writes. While one is being committed the next gathers at the platform; it takes
+ * the ledger's head, reads the time, decides for each call aboard, writes all with array parameters, moves the head once and commits.
+ * Trains are serial, across all workers: the order of the ledger is the order in which everything happened.
+ */
+struct train;
+
+struct train_config {
+	const char *conninfo;
+	uint32_t max_calls;        /* [256] aboard */
+	bool notify;               /* other workers listen */
+};
+
+enum train_health {
+	TRAIN_DOWN,     /* no database */
+	TRAIN_FAILING,  /* the last train could not be written */
+	TRAIN_UNKNOWN,  /* the last COMMIT was not answered for certain */
+	TRAIN_CLOCK,    /* the database's clock stepped */
+	TRAIN_RUNNING,
+};
+
+struct train *train_new(struct service *service, const struct train_config *config, struct key_table *keys);
+/* Ends the connection: calls aboard and waiting fail. NULL is allowed, as to train_free(). */
+void train_close(struct train *train);
+void train_free(struct train *train);
+enum train_health train_health(const struct train *train);
+
+/* A step's way of committing: STEP_WAIT until the call is committed, then STEP_NEXT. Failed: the call is answered. */
+enum step_result train_board(struct call *call);
+
+/* The call begins to read: what is written from now on by others makes it read again. */
+void train_reading(struct call *call);
+/* The call ends: it no longer waits for the train. */
+void train_leave(struct call *call);
+
+/* Has the train leave if anybody waits. At the end of a turn; nonzero when it did something. */
+int train_depart(struct train *train);
+/* Nobody waits and none is on its way. */
+bool train_idle(const struct train *train);
+
+struct train_counters {
+	uint64_t trains, calls, entries, failures, bisections, again, unknown;
+};
+const struct train_counters *train_counters(const struct train *train);
+
+#endif

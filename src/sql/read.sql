@@ -1,0 +1,173 @@
+-- What decisions need, for all calls of a turn at once. `ord` says whose row it is.
+
+-- name: share_facts
+-- Of a Share or an Explain: was it asked before, who is the recipient, which rights of the subject are in force, the subject's key.
+SELECT u.ord, d.request_digest, r.recipient_id IS NOT NULL, r.suspended, r.kind, r.agreement_from, r.agreement_until,
+	u.service = ANY (r.services), k.pseudonym, k.key,
+	(SELECT string_agg(f.kind || ' ' || f.purpose, E'\n') FROM needtoknow.right_in_force AS f WHERE f.subject_id = u.subject_id),
+	clock_timestamp()
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS u(disclosure_id, recipient_id, subject_id, service, ord)
+LEFT JOIN needtoknow.disclosure AS d ON d.disclosure_id = u.disclosure_id
+LEFT JOIN needtoknow.recipient AS r ON r.recipient_id = u.recipient_id
+LEFT JOIN needtoknow.subject_key AS k ON k.subject_id = u.subject_id;
+
+-- name: disclosure_by_id
+SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
+	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
+	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index IS NULL THEN 's' ELSE 'a' END, ' ')
+		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
+			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s)
+FROM unnest($1::uuid[]) WITH ORDINALITY AS u(disclosure_id, ord)
+JOIN needtoknow.disclosure AS d ON d.disclosure_id = u.disclosure_id;
+
+-- name: disclosures_by_booking
+SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
+	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
+	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index IS NULL THEN 's' ELSE 'a' END, ' ')
+		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
+			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s)
+FROM unnest($1::text[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(booking_id, below, amount, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.booking_id = u.booking_id AND e.shared_index < u.below
+	ORDER BY e.shared_index DESC LIMIT u.amount) AS d
+ORDER BY u.ord, d.shared_index DESC;
+
+-- name: disclosures_by_subject
+SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
+	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
+	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index IS NULL THEN 's' ELSE 'a' END, ' ')
+		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
+			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s)
+FROM unnest($1::text[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(subject_id, below, amount, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.subject_id = u.subject_id AND e.shared_index < u.below
+	ORDER BY e.shared_index DESC LIMIT u.amount) AS d
+ORDER BY u.ord, d.shared_index DESC;
+
+-- name: disclosures_by_recipient
+SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
+	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
+	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index IS NULL THEN 's' ELSE 'a' END, ' ')
+		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
+			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s)
+FROM unnest($1::text[], $2::bigint[], $3::integer[], $4::boolean[]) WITH ORDINALITY AS u(recipient_id, below, amount, active, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.recipient_id = u.recipient_id AND e.shared_index < u.below
+	AND (e.state = 1 AND e.expires_at > statement_timestamp() OR NOT u.active)
+	ORDER BY e.shared_index DESC LIMIT u.amount) AS d
+ORDER BY u.ord, d.shared_index DESC;
+
+-- name: queue_next
+-- What a recipient is to be sent now: what is due and was never sent, then what was sent and not acknowledged in time; and the next
+-- moment at which there will be something. One row at least for each recipient.
+SELECT u.ord, statement_timestamp(),
+	least((SELECT n.due_at FROM needtoknow.due AS n WHERE n.recipient_id = u.recipient_id AND n.due_at > statement_timestamp()
+			ORDER BY n.due_at LIMIT 1),
+		(SELECT n.free_at FROM needtoknow.sent AS n WHERE n.recipient_id = u.recipient_id AND n.open AND n.free_at > statement_timestamp()
+			ORDER BY n.free_at LIMIT 1)),
+	q.due_at, q.release, q.serial, q.commitment, d.disclosure_id, d.booking_id, d.subject_id, d.service, d.policy_number, d.starts_at,
+	d.ends_at, d.expires_at, d.created_at, d.state, r.agreement_ref, r.agreement_from, r.agreement_until,
+	r.suspended, r.kind, d.service = ANY (r.services), k.pseudonym, k.key,
+	(SELECT string_agg(f.kind || ' ' || f.purpose, E'\n') FROM needtoknow.right_in_force AS f WHERE f.subject_id = d.subject_id)
+FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS u(recipient_id, amount, ord)
+LEFT JOIN LATERAL (
+	(SELECT w.due_at, w.disclosure_id, w.release, 0::smallint AS serial, NULL::bytea AS commitment FROM needtoknow.due AS w
+		WHERE w.recipient_id = u.recipient_id AND w.due_at <= statement_timestamp()
+		ORDER BY w.due_at, w.disclosure_id, w.release LIMIT u.amount)
+	UNION ALL
+	(SELECT s.free_at, s.disclosure_id, s.release, s.serial, s.commitment FROM needtoknow.sent AS s
+		WHERE s.recipient_id = u.recipient_id AND s.open AND s.free_at <= statement_timestamp()
+		ORDER BY s.free_at LIMIT u.amount)
+) AS q ON true
+LEFT JOIN needtoknow.disclosure AS d ON d.disclosure_id = q.disclosure_id
+LEFT JOIN needtoknow.recipient AS r ON r.recipient_id = u.recipient_id
+LEFT JOIN needtoknow.subject_key AS k ON k.subject_id = d.subject_id
+ORDER BY u.ord, q.commitment IS NOT NULL, q.due_at;
+
+-- name: sent_serials
+-- How often each release of a disclosure was sent, under how many delivery ids, and the entry of the last.
+SELECT u.ord, s.release, max(s.serial), max(s.ledger_index)
+FROM unnest($1::uuid[]) WITH ORDINALITY AS u(disclosure_id, ord)
+JOIN needtoknow.sent AS s ON s.disclosure_id = u.disclosure_id
+GROUP BY u.ord, s.release;
+
+-- name: fetch_facts
+-- Of a Fetch: the disclosure if it is this recipient's, who the recipient is, rights in force, the key.
+SELECT u.ord, statement_timestamp(), d.booking_id, d.subject_id, d.service, d.policy_number, d.starts_at, d.ends_at, d.expires_at,
+	d.created_at, d.state, d.withheld, r.agreement_ref, r.agreement_from, r.agreement_until,
+	r.suspended, r.kind, d.service = ANY (r.services), k.pseudonym, k.key,
+	(SELECT string_agg(f.kind || ' ' || f.purpose, E'\n') FROM needtoknow.right_in_force AS f WHERE f.subject_id = d.subject_id),
+	(SELECT string_agg(w.release::text, ' ') FROM needtoknow.due AS w WHERE w.recipient_id = d.recipient_id AND w.disclosure_id = d.disclosure_id)
+FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS u(disclosure_id, recipient_id, ord)
+JOIN needtoknow.disclosure AS d ON d.disclosure_id = u.disclosure_id AND d.recipient_id = u.recipient_id
+LEFT JOIN needtoknow.recipient AS r ON r.recipient_id = d.recipient_id
+LEFT JOIN needtoknow.subject_key AS k ON k.subject_id = d.subject_id;
+
+-- name: acknowledge_facts
+-- Of one delivery id of an Acknowledge: was it this recipient's, and what its entry says of it.
+SELECT u.ord, bool_or(s.acknowledged_index IS NOT NULL), max(s.device), d.booking_id, d.service, d.policy_number, d.expires_at, k.pseudonym, k.key
+FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::text[]) WITH ORDINALITY AS u(disclosure_id, release, serial, recipient_id, ord)
+JOIN needtoknow.sent AS s ON s.disclosure_id = u.disclosure_id AND s.release = u.release AND s.serial = u.serial
+	AND s.recipient_id = u.recipient_id
+JOIN needtoknow.disclosure AS d ON d.disclosure_id = s.disclosure_id
+LEFT JOIN needtoknow.subject_key AS k ON k.subject_id = d.subject_id
+GROUP BY u.ord, d.booking_id, d.service, d.policy_number, d.expires_at, k.pseudonym, k.key;
+
+-- name: expired_next
+-- Active disclosures whose time is over, oldest first, with the devices that were sent something; and when the next one's is.
+SELECT u.ord, statement_timestamp(),
+	(SELECT n.expires_at FROM needtoknow.disclosure AS n WHERE n.state = 1 AND n.expires_at > statement_timestamp()
+		ORDER BY n.expires_at LIMIT 1),
+	d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.starts_at, d.ends_at, d.expires_at, d.created_at,
+	k.pseudonym, k.key,
+	(SELECT string_agg(DISTINCT s.device, E'\n') FROM needtoknow.sent AS s WHERE s.disclosure_id = d.disclosure_id)
+FROM unnest($1::integer[]) WITH ORDINALITY AS u(amount, ord)
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.state = 1 AND e.expires_at <= statement_timestamp()
+	ORDER BY e.expires_at LIMIT u.amount) AS d ON true
+LEFT JOIN needtoknow.subject_key AS k ON k.subject_id = d.subject_id
+ORDER BY u.ord, d.expires_at;
+
+-- name: withdrawals_unconfirmed
+SELECT u.ord, w.disclosure_id, d.booking_id, w.cause, w.delete_by, w.ledger_index, w.recorded_at, w.leaf_hash
+FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS u(recipient_id, device, above, ord)
+JOIN needtoknow.withdrawal AS w ON w.recipient_id = u.recipient_id AND w.device = u.device AND w.confirmed_index IS NULL
+	AND w.ledger_index > u.above
+LEFT JOIN needtoknow.disclosure AS d ON d.disclosure_id = w.disclosure_id
+ORDER BY u.ord, w.ledger_index;
+
+-- name: withdrawal_facts
+-- Of one item of a ConfirmDeletion: the order to this device, and what its entry says of it.
+SELECT u.ord, w.confirmed_index IS NOT NULL, d.booking_id, d.service, d.policy_number, k.pseudonym, k.key, w.device IS NOT NULL
+FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS u(disclosure_id, recipient_id, device, ord)
+JOIN needtoknow.disclosure AS d ON d.disclosure_id = u.disclosure_id AND d.recipient_id = u.recipient_id
+LEFT JOIN needtoknow.withdrawal AS w ON w.disclosure_id = u.disclosure_id AND w.device = u.device
+LEFT JOIN needtoknow.subject_key AS k ON k.subject_id = d.subject_id;
+
+-- name: recipient_by_id
+SELECT u.ord, r.recipient_id, r.kind, r.display_name, array_to_string(r.services, E'\n'), r.agreement_ref, r.agreement_from,
+	r.agreement_until, r.deliver_to, r.suspended
+FROM unnest($1::text[]) WITH ORDINALITY AS u(recipient_id, ord)
+JOIN needtoknow.recipient AS r ON r.recipient_id = u.recipient_id;
+
+-- name: recipients_after
+SELECT u.ord, r.recipient_id, r.kind, r.display_name, array_to_string(r.services, E'\n'), r.agreement_ref, r.agreement_from,
+	r.agreement_until, r.deliver_to, r.suspended
+FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS u(after, amount, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.recipient AS e WHERE e.recipient_id > u.after ORDER BY e.recipient_id LIMIT u.amount) AS r
+ORDER BY u.ord, r.recipient_id;
+
+-- name: ledger_rows_holding
+-- The packed rows in which these entries are, each once for every entry asked for.
+SELECT u.ord, l.first_index, l.count, l.bodies
+FROM unnest($1::bigint[]) WITH ORDINALITY AS u(ledger_index, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.ledger AS e WHERE e.first_index <= u.ledger_index ORDER BY e.first_index DESC LIMIT 1) AS l
+WHERE u.ledger_index < l.first_index + l.count;
+
+-- name: policies_all
+-- Every policy that was ever in force (live disclosures keep the rule under which they were shared), and which one is now.
+SELECT p.policy_number, p.digest, p.text,
+	p.policy_number = (SELECT a.policy_number FROM needtoknow.policy_activation AS a ORDER BY a.ledger_index DESC LIMIT 1)
+FROM needtoknow.policy AS p ORDER BY p.policy_number;
+
+-- name: secret_key
+SELECT key FROM needtoknow.secret;
+
+-- name: sweeper_lock
+SELECT pg_try_advisory_lock(7161171846);

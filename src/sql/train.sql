@@ -1,0 +1,149 @@
+-- name: head_lock
+-- A statement of its own: locking and reading the rest in one returned rows from before the wait.
+SELECT size, frontier, recorded_at, train_id FROM needtoknow.head FOR UPDATE;
+
+-- name: head_news
+-- The train's time, read after the lock, and the keys that other workers' trains wrote since the last one that we know of.
+SELECT clock_timestamp(), k.train_number, k.keys
+FROM (SELECT 1) AS one LEFT JOIN needtoknow.train_keys AS k ON k.train_number > $1::bigint
+ORDER BY k.train_number;
+
+-- name: head_move
+UPDATE needtoknow.head SET size = $1::bigint, frontier = $2::bytea, recorded_at = $3::timestamptz, train_id = $4::bytea;
+
+-- name: ledger_append
+INSERT INTO needtoknow.ledger (first_index, count, recorded_at, kinds, train_id, bodies)
+VALUES ($1::bigint, $2::integer, $3::timestamptz, $4::bigint, $5::bytea, $6::bytea);
+
+-- name: ledger_probe
+-- Could it be written? Rolled back.
+INSERT INTO needtoknow.ledger (first_index, count, recorded_at, kinds, train_id, bodies)
+SELECT size, 1, recorded_at, 0, train_id, ''::bytea FROM needtoknow.head;
+
+-- name: train_keys_append
+INSERT INTO needtoknow.train_keys (recorded_at, keys) VALUES ($1::timestamptz, $2::bytea) RETURNING train_number;
+
+-- name: train_keys_forget
+DELETE FROM needtoknow.train_keys WHERE recorded_at < clock_timestamp() - interval '10 minutes';
+
+-- name: train_keys_last
+SELECT coalesce(max(train_number), 0) FROM needtoknow.train_keys;
+
+-- name: train_find
+-- Did the train whose COMMIT was not answered arrive? Asked under the head's lock; the update makes the answer as durable as a commit.
+UPDATE needtoknow.head SET train_id = train_id RETURNING train_id = $1::bytea
+	OR EXISTS (SELECT FROM needtoknow.ledger AS l WHERE l.first_index = $2::bigint AND l.train_id = $1::bytea);
+
+-- name: train_notify
+SELECT pg_notify('needtoknow', $1::text);
+
+-- name: write_subject_key
+INSERT INTO needtoknow.subject_key (subject_id, pseudonym, key)
+SELECT * FROM unnest($1::text[], $2::bytea[], $3::bytea[]);
+
+-- name: write_recipient
+-- Arrays of arrays do not unnest by row: a recipient's services come as one text, a line each.
+INSERT INTO needtoknow.recipient AS r (recipient_id, kind, display_name, services, agreement_ref, agreement_from, agreement_until,
+	deliver_to, changed_index)
+SELECT u.recipient_id, u.kind, u.display_name, coalesce(string_to_array(u.services, E'\n'), '{}'), u.agreement_ref, u.agreement_from,
+	u.agreement_until, u.deliver_to, u.changed_index
+FROM unnest($1::text[], $2::smallint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::smallint[],
+	$9::bigint[]) AS u(recipient_id, kind, display_name, services, agreement_ref, agreement_from, agreement_until, deliver_to,
+	changed_index)
+ON CONFLICT (recipient_id) DO UPDATE SET kind = excluded.kind, display_name = excluded.display_name, services = excluded.services,
+	agreement_ref = excluded.agreement_ref, agreement_from = excluded.agreement_from, agreement_until = excluded.agreement_until,
+	deliver_to = excluded.deliver_to, changed_index = excluded.changed_index;
+
+-- name: write_policy
+INSERT INTO needtoknow.policy (policy_number, digest, text)
+SELECT * FROM unnest($1::integer[], $2::bytea[], $3::text[]);
+
+-- name: write_policy_activation
+INSERT INTO needtoknow.policy_activation (ledger_index, policy_number, activated_at, activated_by)
+SELECT * FROM unnest($1::bigint[], $2::integer[], $3::timestamptz[], $4::text[]);
+
+-- name: write_disclosure
+INSERT INTO needtoknow.disclosure (disclosure_id, subject_id, booking_id, recipient_id, service, policy_number, state, starts_at,
+	ends_at, expires_at, created_at, request_digest, shared_index)
+SELECT u.disclosure_id, u.subject_id, u.booking_id, u.recipient_id, u.service, u.policy_number, 1, u.starts_at, u.ends_at, u.expires_at,
+	u.created_at, u.request_digest, u.shared_index
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::timestamptz[], $8::timestamptz[],
+	$9::timestamptz[], $10::timestamptz[], $11::bytea[], $12::bigint[]) AS u(disclosure_id, subject_id, booking_id, recipient_id,
+	service, policy_number, starts_at, ends_at, expires_at, created_at, request_digest, shared_index);
+
+-- name: write_disclosure_end
+WITH ended AS (
+	UPDATE needtoknow.disclosure AS d SET state = u.state, ended_index = u.ended_index
+	FROM unnest($1::uuid[], $2::smallint[], $3::bigint[]) AS u(disclosure_id, state, ended_index)
+	WHERE d.disclosure_id = u.disclosure_id AND d.state = 1
+	RETURNING 1)
+SELECT needtoknow.require((SELECT count(*) FROM ended), cardinality($1::uuid[]));
+
+-- name: write_disclosure_withhold
+UPDATE needtoknow.disclosure AS d SET withheld = d.withheld | u.releases
+FROM (SELECT disclosure_id, bit_or(release) AS releases FROM unnest($1::uuid[], $2::integer[]) AS u(disclosure_id, release)
+	GROUP BY disclosure_id) AS u
+WHERE d.disclosure_id = u.disclosure_id;
+
+-- name: write_due
+INSERT INTO needtoknow.due (recipient_id, due_at, disclosure_id, release)
+SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::smallint[]);
+
+-- name: write_due_gone
+-- Exactly these rows: one that is no longer there was claimed by somebody else, and sending it again would be sending it twice.
+WITH gone AS (
+	DELETE FROM needtoknow.due AS d
+	USING unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::smallint[]) AS u(recipient_id, due_at, disclosure_id, release)
+	WHERE d.recipient_id = u.recipient_id AND d.due_at = u.due_at AND d.disclosure_id = u.disclosure_id AND d.release = u.release
+	RETURNING 1)
+SELECT needtoknow.require((SELECT count(*) FROM gone), cardinality($1::text[]));
+
+-- name: write_due_ended
+DELETE FROM needtoknow.due AS d
+USING unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::smallint[]) AS u(recipient_id, due_at, disclosure_id, release)
+WHERE d.recipient_id = u.recipient_id AND d.due_at = u.due_at AND d.disclosure_id = u.disclosure_id AND d.release = u.release;
+
+-- name: write_sent
+INSERT INTO needtoknow.sent (disclosure_id, release, serial, ledger_index, recipient_id, device, sent_at, free_at, open,
+	commitment)
+SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[],
+	$8::timestamptz[], $9::boolean[], $10::bytea[]);
+
+-- name: write_sent_repeated
+-- The earlier sending of what is now sent again no longer waits for an acknowledgement: the new one does.
+UPDATE needtoknow.sent AS s SET open = false
+FROM unnest($1::uuid[], $2::smallint[], $3::bigint[]) AS u(disclosure_id, release, ledger_index)
+WHERE s.disclosure_id = u.disclosure_id AND s.release = u.release AND s.ledger_index < u.ledger_index AND s.open;
+
+-- name: write_sent_acknowledged
+UPDATE needtoknow.sent AS s SET acknowledged_index = u.ledger_index, open = false
+FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::bigint[]) AS u(disclosure_id, release, serial, ledger_index)
+WHERE s.disclosure_id = u.disclosure_id AND s.release = u.release AND s.serial = u.serial AND s.acknowledged_index IS NULL;
+
+-- name: write_sent_freed
+UPDATE needtoknow.sent AS s SET free_at = u.free_at
+FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::timestamptz[]) AS u(disclosure_id, release, serial, free_at)
+WHERE s.disclosure_id = u.disclosure_id AND s.release = u.release AND s.serial = u.serial AND s.open;
+
+-- name: write_sent_closed
+UPDATE needtoknow.sent AS s SET open = false
+FROM unnest($1::uuid[]) AS u(disclosure_id) WHERE s.disclosure_id = u.disclosure_id AND s.open;
+
+-- name: write_withdrawal
+INSERT INTO needtoknow.withdrawal (disclosure_id, device, recipient_id, cause, recorded_at, delete_by, ledger_index,
+	leaf_hash)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::timestamptz[], $6::timestamptz[], $7::bigint[], $8::bytea[]);
+
+-- name: write_deletion_confirmed
+WITH confirmed AS (
+	UPDATE needtoknow.withdrawal AS w
+	SET confirmed_index = u.ledger_index, outcome = u.outcome, ground = u.ground, retained_until = u.retained_until
+	FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::smallint[], $5::text[], $6::timestamptz[])
+		AS u(disclosure_id, device, ledger_index, outcome, ground, retained_until)
+	WHERE w.disclosure_id = u.disclosure_id AND w.device = u.device
+	RETURNING 1)
+SELECT needtoknow.require((SELECT count(*) FROM confirmed), cardinality($1::uuid[]));
+
+-- name: write_entry_reference
+INSERT INTO needtoknow.entry_reference (ledger_index, disclosure_id, subject_id, booking_id, recipient_id, remark)
+SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[]);
