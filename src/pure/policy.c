@@ -1,10 +1,9 @@
 #include "pure/policy_model.h"
 
 #include "base/memory.h"
+#include "pure/sha256.h"
 
 #include <assert.h>
-#include <openssl/evp.h>
-#include <stdio.h>
 #include <string.h>
 
 static const char *const basis_names[] = {
@@ -48,10 +47,10 @@ struct policy *policy_parse(const char *text, size_t length, struct policy_error
 	memcpy(copy, text, length);
 	policy->text = copy;
 	policy->length = length;
-	if (EVP_Digest(text, length, policy->digest, NULL, EVP_sha256(), NULL) != 1) {
-		snprintf(reader.error.message, sizeof reader.error.message, "OpenSSL gave no SHA-256");
-		goto out;
-	}
+	struct sha256 hash;
+	sha256_init(&hash);
+	sha256_update(&hash, text, length);
+	sha256_final(&hash, policy->digest);
 	result = 0;
 out:
 	if (result != 0) {

@@ -143,7 +143,7 @@ static int refuse_unknown_source(struct yaml_reader *reader, const struct yaml_v
 	bool near = nearest.best != NULL;
 	return yaml_refuse(reader, value,
 		"`%.80s`: there is no source `%.80s`%s%s%s; allowed: those listed under `sources`", value->text, name,
-		near ? ", did you mean `" : "", near ? nearest.best : "", near ? "`?" : "");
+		near ? " (did you mean `" : "", near ? nearest.best : "", near ? "`?)" : "");
 }
 
 static int read_subjects(struct yaml_reader *reader, const struct yaml_value *value, void *member)
@@ -416,7 +416,7 @@ static const struct yaml_key controller_keys[] = {
 		"how to reach them" },
 	{ "security_measures", read_measures, 0, true, "a list of texts (GDPR art. 30(1)(g))" },
 };
-static const struct yaml_map controller_map = { "controller", COUNT_OF(controller_keys), controller_keys };
+static const struct yaml_map controller_map = { "the controller", COUNT_OF(controller_keys), controller_keys };
 
 static int read_controller(struct yaml_reader *reader, const struct yaml_value *value, void *member)
 {
@@ -427,7 +427,7 @@ static int read_version(struct yaml_reader *reader, const struct yaml_value *val
 {
 	(void)member;
 	if (value->kind != YAML_KIND_TEXT || !value->plain || strcmp(value->text, "1") != 0)
-		return yaml_refuse_text(reader, value, "1");
+		return yaml_refuse_text(reader, value, "1, without quotes");
 	return 0;
 }
 

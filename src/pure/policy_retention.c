@@ -110,7 +110,7 @@ static int check_once(struct yaml_reader *reader, const struct yaml_value *list)
 static int read_columns(struct yaml_reader *reader, const struct yaml_value *value, void *member)
 {
 	struct policy_retention *retention = member;
-	if (yaml_expect_list(reader, value, "fields, keep, because") != 0)
+	if (yaml_expect_list(reader, value, "maps with fields, keep, because") != 0)
 		return -1;
 	struct policy_column_retention *columns = yaml_alloc(reader, value->count, sizeof *columns);
 	for (const struct yaml_value *item = value->first; item != NULL; item = item->next) {
@@ -130,9 +130,9 @@ static const struct yaml_key retention_keys[] = {
 	{ "subject_key_after_erasure", read_period, offsetof(struct policy_retention, subject_key_after_erasure), true,
 		"keep, because" },
 	{ "backups", read_keep, offsetof(struct policy_retention, backups), true, KEEP_ALLOWED },
-	{ "columns", read_columns, 0, false, "a list of fields, keep, because" },
+	{ "columns", read_columns, 0, false, "a list of maps with fields, keep, because" },
 };
-static const struct yaml_map retention_map = { "retention", COUNT_OF(retention_keys), retention_keys };
+static const struct yaml_map retention_map = { "the retention", COUNT_OF(retention_keys), retention_keys };
 
 int policy_read_retention(struct yaml_reader *reader, const struct yaml_value *value, void *member)
 {
@@ -155,7 +155,7 @@ static const struct yaml_key limit_keys[] = {
 	{ "acknowledge_within", read_acknowledge_within, offsetof(struct policy, acknowledge_within), true,
 		"1s to 1h" },
 };
-static const struct yaml_map limit_map = { "limits", COUNT_OF(limit_keys), limit_keys };
+static const struct yaml_map limit_map = { "the limits", COUNT_OF(limit_keys), limit_keys };
 
 int policy_read_limits(struct yaml_reader *reader, const struct yaml_value *value, void *member)
 {

@@ -17,9 +17,7 @@ void *yaml_alloc(struct yaml_reader *reader, size_t count, size_t size)
 
 static int refuse_at(struct yaml_reader *reader, int line, int column, const char *format, va_list arguments)
 {
-	reader->error.line = line;
-	reader->error.column = column;
-	vsnprintf(reader->error.message, sizeof reader->error.message, format, arguments);
+	yaml_error_set(&reader->error, line, column, format, arguments);
 	return -1;
 }
 
@@ -83,8 +81,8 @@ int yaml_refuse_name(
 		return yaml_refuse(
 			reader, value, KEY_FORMAT "found nothing; allowed: %s", KEY_ARGUMENTS(value), allowed);
 	return yaml_refuse(reader, value, KEY_FORMAT "found `%.80s`%s%s%s; allowed: %s", KEY_ARGUMENTS(value),
-		value->text, nearest != NULL ? ", did you mean `" : "", nearest != NULL ? nearest : "",
-		nearest != NULL ? "`?" : "", allowed);
+		value->text, nearest != NULL ? " (did you mean `" : "", nearest != NULL ? nearest : "",
+		nearest != NULL ? "`?)" : "", allowed);
 }
 
 static const struct yaml_key *find_key(const struct yaml_map *map, const char *name)
@@ -96,26 +94,37 @@ static const struct yaml_key *find_key(const struct yaml_map *map, const char *n
 	return NULL;
 }
 
+/* "name, at, fields" */
+#define LIST_MAX 320
+static void list_keys(const struct yaml_map *map, char list[LIST_MAX])
+{
+	size_t used = 0;
+	list[0] = '\0';
+	for (size_t i = 0; i < map->count && used < LIST_MAX; i++)
+		used += (size_t)snprintf(list + used, LIST_MAX - used, "%s%s", i > 0 ? ", " : "", map->keys[i].name);
+}
+
 static int refuse_unknown_key(struct yaml_reader *reader, const struct yaml_value *child, const struct yaml_map *map)
 {
+	char list[LIST_MAX];
+	list_keys(map, list);
 	struct nearest nearest;
 	nearest_init(&nearest, child->key);
-	char list[320] = "";
-	size_t used = 0;
-	for (size_t i = 0; i < map->count; i++) {
+	for (size_t i = 0; i < map->count; i++)
 		nearest_try(&nearest, map->keys[i].name);
-		int written = snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", map->keys[i].name);
-		used += (size_t)written < sizeof list - used ? (size_t)written : 0;
-	}
 	bool near = nearest.best != NULL;
 	return refuse_key(reader, child, "%s has no key `%.80s`%s%s%s; allowed: %s", map->what, child->key,
-		near ? ", did you mean `" : "", near ? nearest.best : "", near ? "`?" : "", list);
+		near ? " (did you mean `" : "", near ? nearest.best : "", near ? "`?)" : "", list);
 }
 
 int yaml_read_map(struct yaml_reader *reader, const struct yaml_value *value, const struct yaml_map *map, void *out)
 {
-	if (yaml_expect_map(reader, value, map->what) != 0)
-		return -1;
+	if (value->kind != YAML_KIND_MAP || value->count == 0) {
+		char list[LIST_MAX], allowed[LIST_MAX + 80];
+		list_keys(map, list);
+		snprintf(allowed, sizeof allowed, "%s, with the keys %s", map->what, list);
+		return yaml_expect_map(reader, value, allowed);
+	}
 	for (const struct yaml_value *child = value->first; child != NULL; child = child->next) {
 		if (find_key(map, child->key) == NULL)
 			return refuse_unknown_key(reader, child, map);
@@ -135,18 +144,20 @@ int yaml_read_map(struct yaml_reader *reader, const struct yaml_value *value, co
 int yaml_read_word(struct yaml_reader *reader, const struct yaml_value *value, const struct yaml_word *words,
 	size_t count, int *out)
 {
+	bool is_text = value->kind == YAML_KIND_TEXT;
 	struct nearest nearest;
-	nearest_init(&nearest, value->kind == YAML_KIND_TEXT ? value->text : "");
-	char list[320] = "";
+	nearest_init(&nearest, is_text ? value->text : "");
+	char list[LIST_MAX] = "";
 	size_t used = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (value->kind == YAML_KIND_TEXT && strcmp(value->text, words[i].name) == 0) {
+		if (is_text && strcmp(value->text, words[i].name) == 0) {
 			*out = words[i].value;
 			return 0;
 		}
 		nearest_try(&nearest, words[i].name);
-		int written = snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", words[i].name);
-		used += (size_t)written < sizeof list - used ? (size_t)written : 0;
+		if (used < sizeof list)
+			used += (size_t)snprintf(
+				list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", words[i].name);
 	}
 	return yaml_refuse_name(reader, value, nearest.best, list);
 }

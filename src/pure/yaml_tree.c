@@ -1,5 +1,6 @@
 #include "pure/yaml_tree.h"
 
+#include "pure/identifier.h"
 #include "pure/name_table.h"
 
 #include <assert.h>
@@ -25,15 +26,34 @@ struct builder {
 	size_t values;
 };
 
+void yaml_error_set(struct yaml_error *error, int line, int column, const char *format, va_list arguments)
+{
+	error->line = line;
+	error->column = column;
+	vsnprintf(error->message, sizeof error->message, format, arguments);
+	/* A text that was shortened may have lost the end of a character. */
+	char *out = error->message;
+	for (const char *in = error->message; *in != '\0';) {
+		unsigned char lead = (unsigned char)*in;
+		size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+		if (utf8_valid(in, strnlen(in, length))) {
+			memmove(out, in, length);
+			out += length;
+			in += length;
+		} else {
+			in++;
+		}
+	}
+	*out = '\0';
+}
+
 /* Always -1. */
 __attribute__((format(printf, 3, 4))) static int refuse(
 	struct builder *builder, const yaml_mark_t *mark, const char *format, ...)
 {
-	builder->error->line = (int)mark->line + 1;
-	builder->error->column = (int)mark->column + 1;
 	va_list arguments;
 	va_start(arguments, format);
-	vsnprintf(builder->error->message, sizeof builder->error->message, format, arguments);
+	yaml_error_set(builder->error, (int)mark->line + 1, (int)mark->column + 1, format, arguments);
 	va_end(arguments);
 	return -1;
 }

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -37,6 +38,10 @@ struct yaml_error {
 	int line, column; /* from 1; 0 when it is about no place in particular */
 	char message[512];
 };
+
+/* The message is cut where it is too long, and is UTF-8. */
+void yaml_error_set(struct yaml_error *error, int line, int column, const char *format, va_list arguments)
+	__attribute__((format(printf, 4, 0)));
 
 /* The tree lives in the arena. NULL and *error when the text is not what is told above. */
 struct yaml_value *yaml_tree_parse(const char *text, size_t length, struct arena *arena, struct yaml_error *error);
