@@ -1,0 +1,243 @@
+#include "cli/audit.h"
+#include "cli/command.h"
+#include "cli/disclosure.h"
+#include "cli/help.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/policy.h"
+#include "cli/receive.h"
+#include "cli/recipient.h"
+#include "cli/share.h"
+#include "pure/nearest.h"
+
+#include <string.h>
+
+#define TIMES                                                                                                          \
+	"Times are `now`, `+2h`, `-30s`, `now+1d` (units s, m, h, d, y), or RFC 3339, as 2026-11-23T09:00:00+01:00."
+
+static enum exit_code version_run(const struct invocation *invocation)
+{
+	(void)invocation;
+	puts("needtoknow " NEEDTOKNOW_VERSION);
+	return EXIT_OK;
+}
+
+const struct command commands[] = {
+	{ .name = "share",
+		.group = "Sharing (role booking)",
+		.summary = "Let a recipient be sent what a service needs for a booking",
+		.details = "Records the right; each release is sent when the policy says that it is due. " TIMES,
+		.examples = "  needtoknow share --booking B000001 --subject C000001 --recipient sparkle \\\n"
+			    "    --service home-cleaning --from now --to +2h\n",
+		.flags = share_flags,
+		.connects = true,
+		.run = share_run },
+	{ .name = "explain",
+		.group = "Sharing (role booking)",
+		.summary = "Say what share would do, and do nothing",
+		.details = "Ends with 0 when it would be allowed and with 3 when it would be refused. " TIMES,
+		.examples = "  needtoknow explain --booking B000001 --subject C000001 --recipient sparkle \\\n"
+			    "    --service gardening --from +1d --to now+26h\n",
+		.flags = explain_flags,
+		.connects = true,
+		.run = explain_run },
+	{ .name = "disclosure get",
+		.group = "Sharing (role booking)",
+		.summary = "Show a disclosure and its releases",
+		.operand = "DISCLOSURE_ID",
+		.examples = "  needtoknow disclosure get 0a44cf42-4f0e-4d0c-9a15-5a3d6a1c6c59\n",
+		.flags = disclosure_get_flags,
+		.connects = true,
+		.run = disclosure_get_run },
+	{ .name = "disclosure list",
+		.group = "Sharing (role booking)",
+		.summary = "List the disclosures of a booking, a client or a recipient",
+		.examples = "  needtoknow disclosure list --booking B000001\n"
+			    "  needtoknow disclosure list --recipient sparkle --json\n",
+		.flags = disclosure_list_flags,
+		.connects = true,
+		.run = disclosure_list_run },
+	{ .name = "receive",
+		.group = "Receiving (role recipient)",
+		.summary = "Receive what is due, acknowledge it, and delete it in time",
+		.details = "Prints each delivery: what, for which booking, until when. What is received stays in this "
+			   "process's memory until it\n"
+			   "expires or is withdrawn; then it is wiped, and the deletion is confirmed to needtoknow. A "
+			   "connection that is lost\n"
+			   "is made again. Ctrl-C ends it. Values go to standard output and nowhere else: what becomes "
+			   "of them there is yours to\n"
+			   "see to.",
+		.examples = "  needtoknow receive\n"
+			    "  needtoknow receive --until-empty --json --show-sensitive\n",
+		.flags = receive_flags,
+		.connects = true,
+		.run = receive_run },
+	{ .name = "audit list",
+		.group = "Auditing (role auditor)",
+		.summary = "List entries of the ledger: who got what, when, why",
+		.details = "Each filter that is given must hold. The question is itself an entry of the ledger. " TIMES,
+		.examples = "  needtoknow audit list --subject C000001\n"
+			    "  needtoknow audit list --kinds DELIVERED,REFUSED --from -24h --newest-first --limit 20\n"
+			    "  needtoknow audit list --recipient sparkle --limit 0 --json\n",
+		.flags = audit_list_flags,
+		.connects = true,
+		.run = audit_list_run },
+	{ .name = "recipient put",
+		.group = "Recipients (role admin)",
+		.summary = "Register a recipient, or replace what is known of it",
+		.operand = "RECIPIENT_ID",
+		.details = TIMES,
+		.examples = "  needtoknow recipient put sparkle --name 'Sparkle SARL' --agreement DPA-2026-014 \\\n"
+			    "    --services home-cleaning,gardening\n",
+		.flags = recipient_put_flags,
+		.connects = true,
+		.run = recipient_put_run },
+	{ .name = "recipient get",
+		.group = "Recipients (role admin)",
+		.summary = "Show a recipient",
+		.operand = "RECIPIENT_ID",
+		.examples = "  needtoknow recipient get sparkle\n",
+		.flags = recipient_get_flags,
+		.connects = true,
+		.run = recipient_get_run },
+	{ .name = "recipient list",
+		.group = "Recipients (role admin)",
+		.summary = "List the recipients",
+		.examples = "  needtoknow recipient list --json\n",
+		.flags = recipient_list_flags,
+		.connects = true,
+		.run = recipient_list_run },
+	{ .name = "policy check",
+		.group = "Policy (no connection)",
+		.summary = "Say whether a policy file is good, and where it is not",
+		.operand = "FILE",
+		.examples = "  needtoknow policy check policy.yaml\n",
+		.run = policy_check_run },
+	{ .name = "policy grants",
+		.group = "Policy (no connection)",
+		.summary = "Print the SQL that lets a role read what the policy needs, and no more",
+		.operand = "FILE",
+		.examples = "  needtoknow policy grants policy.yaml --role needtoknow_source | psql company\n",
+		.flags = policy_grants_flags,
+		.run = policy_grants_run },
+	{ .name = "version", .group = "Others", .summary = "Print the version", .run = version_run },
+	{ .name = "help",
+		.group = "Others",
+		.summary = "List the commands, or tell about one: needtoknow help share",
+		.run = NULL },
+	{ 0 },
+};
+
+/* Of the words at the front of a command line: which command, and how many words its name has. */
+static const struct command *find(int argc, char **argv, int *words)
+{
+	for (const struct command *command = commands; command->name != NULL; command++) {
+		const char *space = strchr(command->name, ' ');
+		size_t first = space != NULL ? (size_t)(space - command->name) : strlen(command->name);
+		if (argc < 1 || strlen(argv[0]) != first || strncmp(argv[0], command->name, first) != 0)
+			continue;
+		if (space == NULL || (argc > 1 && strcmp(argv[1], space + 1) == 0)) {
+			*words = space == NULL ? 1 : 2;
+			return command;
+		}
+	}
+	return NULL;
+}
+
+static bool is_group(const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const struct command *command = commands; command->name != NULL; command++) {
+		if (strncmp(command->name, word, length) == 0 && command->name[length] == ' ')
+			return true;
+	}
+	return false;
+}
+
+static bool asks_for_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0;
+}
+
+/* No command: the nearest one, of as many words as were written. */
+static enum exit_code unknown(int argc, char **argv)
+{
+	char written[128];
+	struct nearest nearest;
+	bool group = is_group(argv[0]);
+
+	if (group && argc > 1)
+		snprintf(written, sizeof written, "%s %s", argv[0], argv[1]);
+	else
+		snprintf(written, sizeof written, "%s", argv[0]);
+	nearest_init(&nearest, written);
+	for (const struct command *command = commands; command->name != NULL; command++)
+		nearest_try(&nearest, command->name);
+	if (group && argc == 1) {
+		fprintf(stderr, "needtoknow %s: which of these?\n\n", argv[0]);
+		help_overview(stderr, argv[0]);
+		return EXIT_USAGE;
+	}
+	fprintf(stderr, "needtoknow: there is no command `%s`", written);
+	options_suggest(&nearest, "", stderr);
+	fprintf(stderr, "\n`needtoknow help` lists them.\n");
+	return EXIT_USAGE;
+}
+
+/* `help`, `help share`, `--help`, `recipient --help`. */
+static enum exit_code help_run(int argc, char **argv)
+{
+	int words;
+
+	if (argc == 0) {
+		help_overview(stdout, NULL);
+		return EXIT_OK;
+	}
+	const struct command *command = find(argc, argv, &words);
+	if (command != NULL && command->run != NULL) {
+		help_command(stdout, command);
+		return EXIT_OK;
+	}
+	if (command != NULL || !is_group(argv[0]) || (argc > 1 && !asks_for_help(argv[1])))
+		return command != NULL ? help_run(0, NULL) : unknown(argc, argv);
+	help_overview(stdout, argv[0]);
+	return EXIT_OK;
+}
+
+static enum exit_code run(int argc, char **argv)
+{
+	struct invocation invocation;
+	bool help;
+	int words;
+
+	if (argc < 2) {
+		help_overview(stderr, NULL);
+		return EXIT_USAGE;
+	}
+	if (asks_for_help(argv[1]))
+		return help_run(argc - 2, argv + 2);
+	if (strcmp(argv[1], "--version") == 0)
+		return version_run(NULL);
+	const struct command *command = find(argc - 1, argv + 1, &words);
+	if (command == NULL && argc > 2 && asks_for_help(argv[2]))
+		return help_run(argc - 1, argv + 1);
+	if (command == NULL)
+		return unknown(argc - 1, argv + 1);
+	enum exit_code code = options_parse(command, argc, argv, 1 + words, &invocation, &help, stderr);
+	if (help) {
+		help_command(stdout, command);
+		return EXIT_OK;
+	}
+	return code == EXIT_OK ? command->run(&invocation) : code;
+}
+
+enum exit_code cli_main(int argc, char **argv)
+{
+	enum exit_code code = run(argc, argv);
+
+	/* What could not be written was not done, as far as whoever reads it knows. */
+	if (output_flush() != 0 && code == EXIT_OK)
+		code = EXIT_FAILED;
+	return code;
+}

@@ -1,0 +1,188 @@
+#include "cli/policy.h"
+
+#include "base/buffer.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "pure/policy.h"
+#include "pure/source_select.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define POLICY_BYTES_MAX (1024 * 1024)
+#define GRANTS_BYTES_MAX (1024 * 1024)
+#define DIGEST_LENGTH 32
+
+const struct flag policy_grants_flags[] = {
+	{ "role", "NAME", "the database role that reads the sources", true },
+	{ 0 },
+};
+
+static int read_file(const char *path, struct buffer *out)
+{
+	char block[4096];
+	size_t length;
+	int result = -1;
+	FILE *file = fopen(path, "re");
+
+	if (file == NULL) {
+		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+		return -1;
+	}
+	while ((length = fread(block, 1, sizeof block, file)) > 0) {
+		if (buffer_append(out, block, length) != 0) {
+			fprintf(stderr, "%s: larger than %d bytes: is it a policy?\n", path, POLICY_BYTES_MAX);
+			goto out;
+		}
+	}
+	if (ferror(file)) {
+		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+		goto out;
+	}
+	result = 0;
+out:
+	fclose(file);
+	return result;
+}
+
+/* NULL after `FILE:LINE:COLUMN: message`. */
+static struct policy *load(const char *path)
+{
+	struct policy_error error = { 0 };
+	struct policy *policy = NULL;
+	struct buffer text;
+
+	buffer_init(&text, POLICY_BYTES_MAX);
+	if (read_file(path, &text) != 0)
+		goto out;
+	policy = policy_parse(text.data != NULL ? (const char *)text.data : "", text.length, &error);
+	if (policy != NULL)
+		goto out;
+	fprintf(stderr, "%s:", path);
+	if (error.line > 0)
+		fprintf(stderr, "%d:%d:", error.line, error.column);
+	putc(' ', stderr);
+	output_text(stderr, error.message);
+	putc('\n', stderr);
+out:
+	buffer_release(&text);
+	return policy;
+}
+
+static void print_service(const struct policy_service *service)
+{
+	fputs("  ", stdout);
+	output_text(stdout, service->name);
+	printf(": %s, ", legal_basis_name(service->legal_basis));
+	output_text(stdout, service->purpose);
+	printf(", to %s\n", service->recipients == RECIPIENT_KIND_STAFF ? "staff" : "providers");
+	for (size_t i = 0; i < service->release_count; i++) {
+		const struct policy_release *release = &service->releases[i];
+		fputs("    ", stdout);
+		output_text(stdout, release->name);
+		fputs(release->sensitive ? " (sensitive):" : ":", stdout);
+		for (size_t field = 0; field < release->field_count; field++)
+			printf("%s %s", field == 0 ? "" : ",", release->fields[field]->name);
+		putchar('\n');
+	}
+}
+
+enum exit_code policy_check_run(const struct invocation *invocation)
+{
+	struct policy *policy = load(invocation->operand);
+
+	if (policy == NULL)
+		return EXIT_FAILED;
+	printf("%s: the policy of ", invocation->operand);
+	output_text(stdout, policy_controller(policy));
+	printf(" is good: %zu services, %zu sources, %zu fields.\nSHA-256 ", policy_service_count(policy),
+		policy_source_count(policy), policy_field_count(policy));
+	output_hex(stdout, policy_digest(policy), DIGEST_LENGTH);
+	putchar('\n');
+	for (size_t i = 0; i < policy_service_count(policy); i++)
+		print_service(policy_service_at(policy, i));
+	policy_free(policy);
+	return EXIT_OK;
+}
+
+static int append(struct buffer *out, const char *text)
+{
+	return buffer_append(out, text, strlen(text));
+}
+
+/* `"name"`, once in the list. */
+static int append_column(struct buffer *out, const char *column, bool first)
+{
+	return first || append(out, ", ") == 0 ? quote_identifier(out, column) : -1;
+}
+
+/* The key, whose row it is, and every column that a release or a condition names; nothing else. */
+static int append_columns(struct buffer *out, const struct policy *policy, const struct policy_source *source)
+{
+	int result = append_column(out, source->key, true);
+	bool has_subject = source->subject != NULL && strcmp(source->subject, source->key) != 0;
+
+	if (has_subject)
+		result |= append_column(out, source->subject, false);
+	for (size_t i = 0; i < policy_field_count(policy); i++) {
+		const struct policy_field *field = policy_field_at(policy, i);
+		if (field->source != source || strcmp(field->column, source->key) == 0 ||
+			(has_subject && strcmp(field->column, source->subject) == 0))
+			continue;
+		result |= append_column(out, field->column, false);
+	}
+	return result;
+}
+
+static bool schema_is_new(const struct policy *policy, size_t index)
+{
+	const char *schema = policy_source_at(policy, index)->schema;
+
+	for (size_t i = 0; i < index; i++) {
+		if (strcmp(policy_source_at(policy, i)->schema, schema) == 0)
+			return false;
+	}
+	return true;
+}
+
+static int append_grants(struct buffer *out, const struct policy *policy, const char *role)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < policy_source_count(policy); i++) {
+		const struct policy_source *source = policy_source_at(policy, i);
+		if (schema_is_new(policy, i)) {
+			result |= append(out, "GRANT USAGE ON SCHEMA ") | quote_identifier(out, source->schema);
+			result |= append(out, " TO ") | quote_identifier(out, role) | append(out, ";\n");
+		}
+		result |= append(out, "GRANT SELECT (") | append_columns(out, policy, source);
+		result |= append(out, ") ON ") | quote_identifier(out, source->schema);
+		result |= append(out, ".") | quote_identifier(out, source->view);
+		result |= append(out, " TO ") | quote_identifier(out, role) | append(out, ";\n");
+	}
+	return result;
+}
+
+enum exit_code policy_grants_run(const struct invocation *invocation)
+{
+	enum exit_code code = EXIT_FAILED;
+	struct policy *policy = load(invocation->operand);
+	struct buffer sql;
+
+	buffer_init(&sql, GRANTS_BYTES_MAX);
+	if (policy == NULL)
+		goto out;
+	if (append_grants(&sql, policy, flag_value(invocation, "role")) != 0) {
+		fprintf(stderr, "%s: its grants are larger than %d bytes\n", invocation->operand, GRANTS_BYTES_MAX);
+		goto out;
+	}
+	fputs("-- What the policy with SHA-256 ", stdout);
+	output_hex(stdout, policy_digest(policy), DIGEST_LENGTH);
+	fputs(" reads, and no column more.\n", stdout);
+	fwrite(sql.data, 1, sql.length, stdout);
+	code = EXIT_OK;
+out:
+	buffer_release(&sql);
+	policy_free(policy);
+	return code;
+}

@@ -1,0 +1,11 @@
+#ifndef NEEDTOKNOW_CLI_POLICY_H
+#define NEEDTOKNOW_CLI_POLICY_H
+
+#include "cli/command.h"
+
+extern const struct flag policy_grants_flags[];
+
+enum exit_code policy_check_run(const struct invocation *invocation);
+enum exit_code policy_grants_run(const struct invocation *invocation);
+
+#endif

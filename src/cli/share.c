@@ -1,0 +1,158 @@
+#include "cli/share.h"
+
+#include "cli/failure.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/show.h"
+#include "pure/identifier.h"
+#include "pure/time.h"
+
+#include <needtoknow/methods.h>
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+#define BOOKING_FLAGS                                                                                                  \
+	{ "booking", "ID", "the booking, as the booking system numbers it", true },                                    \
+		{ "subject", "ID", "the client whose data it is", true },                                              \
+		{ "recipient", "ID", "who is to be sent it", true },                                                   \
+		{ "service", "NAME", "what is done, as the policy names it", true },                                   \
+		{ "from", "TIME", "when the booking starts", true }, { "to", "TIME", "when it ends", true },           \
+		{ "json", NULL, "print one JSON object", false },                                                      \
+	{                                                                                                              \
+		0                                                                                                      \
+	}
+
+const struct flag share_flags[] = {
+	{ "request-id", "ID", "repeats with the same id do it once [random, printed]", false },
+	BOOKING_FLAGS,
+};
+const struct flag explain_flags[] = { BOOKING_FLAGS };
+
+/* `from` and `to` of the command line. */
+struct window {
+	Google__Protobuf__Timestamp starts_at, ends_at;
+};
+
+static enum exit_code read_window(const struct invocation *invocation, struct window *out)
+{
+	int64_t from = TIME_NONE, to = TIME_NONE;
+	enum exit_code code = options_time(invocation, "from", &from, stderr);
+
+	if (code == EXIT_OK)
+		code = options_time(invocation, "to", &to, stderr);
+	if (code != EXIT_OK)
+		return code;
+	time_to_timestamp(from, &out->starts_at);
+	time_to_timestamp(to, &out->ends_at);
+	return EXIT_OK;
+}
+
+static void random_id(char out[UUID_TEXT_LENGTH + 1])
+{
+	unsigned char uuid[16];
+
+	if (getentropy(uuid, sizeof uuid) != 0)
+		abort(); /* a kernel without random numbers; two requests must not have one id */
+	uuid[6] = (unsigned char)((uuid[6] & 0x0F) | 0x40); /* RFC 9562, version 4 */
+	uuid[8] = (unsigned char)((uuid[8] & 0x3F) | 0x80);
+	uuid_format(uuid, out);
+}
+
+static enum exit_code print_share(
+	const struct invocation *invocation, const char *request_id, const Needtoknow__V1__ShareResponse *response)
+{
+	if (flag_given(invocation, "json")) {
+		json_t *object = output_json(&response->base);
+		json_object_set_new(object, "request_id", json_string(request_id));
+		return output_json_line(object) == 0 ? EXIT_OK : EXIT_FAILED;
+	}
+	if (response->disclosure != NULL)
+		show_disclosure(response->disclosure);
+	output_line(stdout, "request", request_id);
+	show_receipt(response->receipt);
+	return EXIT_OK;
+}
+
+enum exit_code share_run(const struct invocation *invocation)
+{
+	Needtoknow__V1__ShareRequest request = NEEDTOKNOW__V1__SHARE_REQUEST__INIT;
+	const Needtoknow__V1__ShareResponse *response;
+	struct needtoknow_status status;
+	struct needtoknow_client *client;
+	struct window window;
+	char request_id[UUID_TEXT_LENGTH + 1];
+	enum exit_code code = read_window(invocation, &window);
+
+	if (code != EXIT_OK)
+		return code;
+	client = failure_connect(invocation, &code);
+	if (client == NULL)
+		return code;
+	request.request_id = flag_text(invocation, "request-id");
+	if (request.request_id == NULL) {
+		random_id(request_id);
+		request.request_id = request_id;
+	}
+	request.booking_id = flag_text(invocation, "booking");
+	request.subject_id = flag_text(invocation, "subject");
+	request.recipient_id = flag_text(invocation, "recipient");
+	request.service = flag_text(invocation, "service");
+	request.starts_at = &window.starts_at;
+	request.ends_at = &window.ends_at;
+	if (needtoknow_share(client, &request, &response, &status) == 0) {
+		code = print_share(invocation, request.request_id, response);
+	} else {
+		code = failure_report(invocation, &status);
+		if (code == EXIT_UNAVAILABLE)
+			fprintf(stderr, "  the request was --request-id %s\n", request.request_id);
+	}
+	needtoknow_client_free(client);
+	return code;
+}
+
+static enum exit_code print_explanation(
+	const struct invocation *invocation, const Needtoknow__V1__ExplainResponse *response)
+{
+	enum exit_code code = response->allowed ? EXIT_OK : EXIT_REFUSED;
+
+	if (flag_given(invocation, "json"))
+		return output_json_line(output_json(&response->base)) == 0 ? code : EXIT_FAILED;
+	printf("%s%s%s", output_style(stdout, response->allowed ? STYLE_GOOD : STYLE_BAD),
+		response->allowed ? "ALLOWED" : "REFUSED", output_style(stdout, STYLE_PLAIN));
+	if (!response->allowed) {
+		fputs(": ", stdout);
+		output_text(stdout, response->reason);
+	}
+	putchar('\n');
+	show_releases(response->releases, response->n_releases);
+	return code;
+}
+
+enum exit_code explain_run(const struct invocation *invocation)
+{
+	Needtoknow__V1__ExplainRequest request = NEEDTOKNOW__V1__EXPLAIN_REQUEST__INIT;
+	const Needtoknow__V1__ExplainResponse *response;
+	struct needtoknow_status status;
+	struct needtoknow_client *client;
+	struct window window;
+	enum exit_code code = read_window(invocation, &window);
+
+	if (code != EXIT_OK)
+		return code;
+	client = failure_connect(invocation, &code);
+	if (client == NULL)
+		return code;
+	request.booking_id = flag_text(invocation, "booking");
+	request.subject_id = flag_text(invocation, "subject");
+	request.recipient_id = flag_text(invocation, "recipient");
+	request.service = flag_text(invocation, "service");
+	request.starts_at = &window.starts_at;
+	request.ends_at = &window.ends_at;
+	if (needtoknow_explain(client, &request, &response, &status) == 0)
+		code = print_explanation(invocation, response);
+	else
+		code = failure_report(invocation, &status);
+	needtoknow_client_free(client);
+	return code;
+}

@@ -1,0 +1,101 @@
+#include "client/holding.h"
+
+#include "base/memory.h"
+#include "pure/time.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void free_held(struct held *held)
+{
+	arena_free(held->arena);
+	mem_free(held);
+}
+
+void holding_put(struct holding *holding, struct arena *arena, const Needtoknow__V1__Delivery *delivery)
+{
+	struct held *new = mem_calloc(1, sizeof *new);
+	struct held **link = &holding->first;
+
+	new->arena = arena;
+	new->delivery = delivery;
+	if (time_from_timestamp(delivery->expires_at, &new->expires_at) != 0 || new->expires_at == TIME_NONE)
+		new->expires_at = INT64_MAX;
+	while (*link != NULL) {
+		struct held *held = *link;
+		bool same = strcmp(held->delivery->disclosure_id, delivery->disclosure_id) == 0;
+		if (same && strcmp(held->delivery->release, delivery->release) == 0) {
+			*link = held->next;
+			free_held(held);
+			holding->count--;
+			continue;
+		}
+		if (same)
+			held->expires_at = new->expires_at;
+		link = &held->next;
+	}
+	*link = new;
+	holding->count++;
+}
+
+bool holding_has(const struct holding *holding, const char *delivery_id)
+{
+	for (const struct held *held = holding->first; held != NULL; held = held->next) {
+		if (strcmp(held->delivery->delivery_id, delivery_id) == 0)
+			return true;
+	}
+	return false;
+}
+
+size_t holding_drop(struct holding *holding, const char *disclosure_id)
+{
+	struct held **link = &holding->first;
+	size_t count = 0;
+
+	while (*link != NULL) {
+		struct held *held = *link;
+		if (strcmp(held->delivery->disclosure_id, disclosure_id) != 0) {
+			link = &held->next;
+			continue;
+		}
+		*link = held->next;
+		free_held(held);
+		count++;
+	}
+	holding->count -= count;
+	return count;
+}
+
+int64_t holding_next_expiry(const struct holding *holding)
+{
+	int64_t next = INT64_MAX;
+
+	for (const struct held *held = holding->first; held != NULL; held = held->next) {
+		if (held->expires_at < next)
+			next = held->expires_at;
+	}
+	return next;
+}
+
+bool holding_expire(struct holding *holding, int64_t now, struct expired *out)
+{
+	for (const struct held *held = holding->first; held != NULL; held = held->next) {
+		if (held->expires_at > now)
+			continue;
+		snprintf(out->disclosure_id, sizeof out->disclosure_id, "%s", held->delivery->disclosure_id);
+		snprintf(out->booking_id, sizeof out->booking_id, "%s", held->delivery->booking_id);
+		out->count = holding_drop(holding, out->disclosure_id);
+		return out->count > 0;
+	}
+	return false;
+}
+
+void holding_release(struct holding *holding)
+{
+	while (holding->first != NULL) {
+		struct held *held = holding->first;
+		holding->first = held->next;
+		free_held(held);
+	}
+	holding->count = 0;
+}
