@@ -59,6 +59,8 @@ static void sent(struct database *database, int status)
 	if (status != 1)
 		database_fail(database, "libpq could not take a statement");
 	database->unflushed = true;
+	if (database->config.wipe)
+		database_wipe_sent(database->connection);
 }
 
 static struct prepared *prepared_find(struct database *database, const struct statement *statement)
@@ -169,26 +171,11 @@ size_t database_in_flight(const struct database *database)
 
 /* Handing answers over */
 
-/*
- * Does an error of this class speak of structure and circumstances alone? Others (invalid input, violated constraints,
- * exceptions that functions raise) may quote a value.
- */
-static bool quotes_no_value(const char *sqlstate)
-{
-	static const char *const classes[] = { "08", "25", "26", "28", "3D", "40", "42", "53", "54", "55", "57", "58",
-		"F0" };
-	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
-		if (strncmp(sqlstate, classes[i], 2) == 0)
-			return true;
-	}
-	return false;
-}
-
 static const char *error_message(const struct database *database, const PGresult *error)
 {
 	const char *sqlstate = PQresultErrorField(error, PG_DIAG_SQLSTATE);
 	const char *message = PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY);
-	if (database->config.wipe && (!sqlstate || !quotes_no_value(sqlstate)))
+	if (database->config.wipe && (!sqlstate || !database_wipe_quotes_no_value(sqlstate)))
 		return "withheld, since it may quote personal data";
 	return message ? message : "";
 }

@@ -17,9 +17,11 @@
 /* Names, formats and lengths of a statement's messages beside the parameters' bytes. */
 #define MESSAGE_ROOM ((size_t)8192)
 
-/* An input buffer larger than this, once empty, gives way to a small one: the next value of that size is far off. */
-#define INPUT_KEPT ((size_t)4 << 20)
-#define INPUT_SMALL ((size_t)64 << 10)
+/* When more than this waits, libpq has tried to send it; and where it could not, it has read. */
+#define SEND_AT 8192
+/* The size to which an empty buffer may stay, and that which it then gets. */
+#define EMPTY_KEPT ((size_t)1 << 20)
+#define EMPTY_SMALL ((size_t)64 << 10)
 
 _Static_assert(PG_VERSION_NUM >= 150000, "pipeline mode as it is used here came with libpq 15");
 
@@ -59,16 +61,58 @@ static void grow(char **buffer, int *size, size_t used, size_t needed)
 	*size = (int)larger;
 }
 
-/* The bytes that the unread messages will take once the last of them is there as a whole. */
+static size_t message_length(const char *message)
+{
+	const unsigned char *bytes = (const unsigned char *)message;
+	return (size_t)bytes[1] << 24 | (size_t)bytes[2] << 16 | (size_t)bytes[3] << 8 | (size_t)bytes[4];
+}
+
+bool database_wipe_quotes_no_value(const char *sqlstate)
+{
+	static const char *const classes[] = { "00", "01", "08", "25", "26", "28", "3D", "40", "42", "53", "54", "55",
+		"57", "58" };
+	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+		if (strncmp(sqlstate, classes[i], 2) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The fields of an error, up to the empty one: a code, then a string. libpq would copy them into buffers that it frees
+ * as they are, so what may quote a value is covered before libpq sees it: all fields but severity, SQLSTATE and
+ * position in PostgreSQL's source.
+ */
+static void cover_error(char *fields, size_t length)
+{
+	static const char harmless[] = "SVCFLR";
+	const char *sqlstate = NULL;
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t at = 0; at < length && fields[at];
+			at += 1 + strnlen(fields + at + 1, length - at - 1) + 1) {
+			char *text = fields + at + 1;
+			if (pass == 0 && fields[at] == 'C')
+				sqlstate = text;
+			if (pass == 1 && !strchr(harmless, fields[at]))
+				memset(text, '*', strnlen(text, length - at - 1));
+		}
+		if (sqlstate && database_wipe_quotes_no_value(sqlstate))
+			return;
+	}
+}
+
+/* The bytes that the unread messages will take once the last of them is there as a whole. Looks at each of them for
+ * errors. */
 static size_t expected_input(const PGconn *connection)
 {
 	size_t at = (size_t)connection->inStart;
 	size_t end = (size_t)connection->inEnd;
 	while (at + 5 <= end) { /* a message's kind, then its length, which counts itself */
-		const unsigned char *length = (const unsigned char *)connection->inBuffer + at + 1;
-		at += 1 +
-			((size_t)length[0] << 24 | (size_t)length[1] << 16 | (size_t)length[2] << 8 |
-				(size_t)length[3]);
+		char *message = connection->inBuffer + at;
+		size_t length = message_length(message);
+		if ((*message == 'E' || *message == 'N') && length >= 4 && length < end - at)
+			cover_error(message + 5, length - 4);
+		at += 1 + length;
 	}
 	return (at > end ? at : end) - (size_t)connection->inStart;
 }
@@ -79,6 +123,7 @@ void database_wipe_reserve_input(PGconn *connection)
 	if (connection->inStart > 0) { /* as pqReadData() does before it counts what is free */
 		size_t unread = (size_t)(connection->inEnd - connection->inStart);
 		memmove(connection->inBuffer, connection->inBuffer + connection->inStart, unread);
+		mem_wipe(connection->inBuffer + unread, (size_t)connection->inStart);
 		connection->inCursor -= connection->inStart;
 		connection->inEnd = (int)unread;
 		connection->inStart = 0;
@@ -94,32 +139,47 @@ void database_wipe_reserve_output(PGconn *connection, size_t length)
 		grow(&connection->outBuffer, &connection->outBufSize, (size_t)connection->outCount, needed);
 }
 
-/* What was used of a buffer is wiped with it, so one that grew for a single large value would cost every turn. */
-static void shrink_input(PGconn *connection)
+void database_wipe_sent(PGconn *connection)
 {
-	char *small = malloc(INPUT_SMALL);
-	if (!small)
-		return;
-	mem_wipe(connection->inBuffer, (size_t)connection->inBufSize);
-	free(connection->inBuffer);
-	connection->inBuffer = small;
-	connection->inBufSize = (int)INPUT_SMALL;
-	connection->inStart = connection->inCursor = connection->inEnd = 0;
+	if (connection->outCount >= SEND_AT)
+		database_wipe_reserve_input(connection);
 }
 
-void database_wipe_buffers(PGconn *connection)
+/* An empty buffer that grew for one large value gives way to a small one, since it would be wiped as a whole each time.
+ */
+static void wipe_empty(char **buffer, int *size)
 {
-	if (connection->inStart == connection->inEnd && (size_t)connection->inBufSize > INPUT_KEPT)
-		shrink_input(connection);
-	mem_wipe(connection->inBuffer, (size_t)connection->inStart);
-	mem_wipe(connection->inBuffer + connection->inEnd, (size_t)(connection->inBufSize - connection->inEnd));
-	mem_wipe(connection->outBuffer + connection->outCount, (size_t)(connection->outBufSize - connection->outCount));
+	mem_wipe(*buffer, (size_t)*size);
+	char *small = (size_t)*size > EMPTY_KEPT ? malloc(EMPTY_SMALL) : NULL;
+	if (!small)
+		return;
+	free(*buffer);
+	*buffer = small;
+	*size = (int)EMPTY_SMALL;
 }
 
 static void wipe_text(PQExpBufferData *text)
 {
-	if (!PQExpBufferDataBroken(*text) && text->data && text->maxlen > 0)
+	if (!PQExpBufferDataBroken(*text) && text->maxlen > 0)
 		mem_wipe(text->data, text->maxlen);
+	text->len = 0;
+}
+
+void database_wipe_buffers(PGconn *connection)
+{
+	if (connection->inStart == connection->inEnd) {
+		wipe_empty(&connection->inBuffer, &connection->inBufSize);
+		connection->inStart = connection->inCursor = connection->inEnd = 0;
+	} else {
+		mem_wipe(connection->inBuffer, (size_t)connection->inStart);
+	}
+	if (connection->outCount == 0)
+		wipe_empty(&connection->outBuffer, &connection->outBufSize);
+	if (connection->status == CONNECTION_OK && !connection->result && !connection->error_result) {
+		wipe_text(&connection->errorMessage); /* of errors that were handed over */
+		connection->errorReported = 0;
+		wipe_text(&connection->workBuffer);
+	}
 }
 
 void database_wipe_connection(PGconn *connection)

@@ -19,11 +19,20 @@ bool database_wipe_fits(const PGconn *connection);
 void database_wipe_result(PGresult *result);
 
 /*
+ * Does an error of this SQLSTATE's class speak of structure and circumstances alone? Others (invalid input, violated
+ * constraints, exceptions that functions raise) may quote a value in their texts, which are covered with asterisks.
+ */
+bool database_wipe_quotes_no_value(const char *sqlstate);
+
+/*
  * To be called before libpq reads from its buffer or into it: gives the buffer room for the longest message that has
- * begun to arrive and for what pqReadData() asks for besides, so that libpq never moves it itself.
+ * begun to arrive and for what pqReadData() asks for besides, so that libpq never moves it itself. Covers errors that
+ * may quote a value.
  */
 void database_wipe_reserve_input(PGconn *connection);
-/* The same for what is sent: before a message with this many bytes of parameters. */
+/* The same behind a statement's PQsend*(), which reads when it cannot send. */
+void database_wipe_sent(PGconn *connection);
+/* Room for output: before a message with this many bytes of parameters. */
 void database_wipe_reserve_output(PGconn *connection, size_t length);
 
 /* What has been consumed of the input and sent of the output. */
