@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "system"))
@@ -29,6 +30,8 @@ def world(fault_world):
         sandbox.restart()
     sandbox.wait_serving()
     yield fault_world
-    # A test that ends with a server that stands still has said what it means to; the checker needs PostgreSQL.
-    if not (sandbox.pgdata / "postmaster.pid").exists():
+    # Whatever failed, the checker needs PostgreSQL.
+    try:
+        sandbox.connect().close()
+    except psycopg2.Error:
         sandbox.start_postgres()

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import grpc
+import psycopg2
 import pytest
 
 from needtoknow_testing import ledger, protos
@@ -214,6 +215,50 @@ def test_p8_a_full_disk_under_the_ledger_lets_nothing_out(world):
     sandbox.start()
 
 
+def test_p8_a_full_disk_under_the_write_ahead_log_lets_nothing_out(world, waiting):
+    """PostgreSQL stops itself then. Nothing goes out until it is back, and what was OK is there."""
+    recipient, disclosure = waiting
+    sandbox = world.sandbox
+    log = sandbox.pgdata / "pg_wal"
+    with small_disk(world, 96) as path:
+        sandbox.stop_postgres("fast")
+        subprocess.run(["cp", "-a", f"{log}", f"{path}/wal"], check=True)
+        log.rename(sandbox.pgdata / "wal.kept")
+        log.symlink_to(path / "wal")
+        sandbox.start_postgres()
+        try:
+            sandbox.wait_serving()
+            accepted = world.share(world.bystander, recipient)
+            fill(path)
+            with pytest.raises(psycopg2.Error):
+                for _ in range(10):
+                    sandbox.query("CREATE TABLE company.filler AS SELECT 1 AS one; DROP TABLE company.filler")
+                    sandbox.query("SELECT pg_switch_wal()")
+            nothing_leaves(world, recipient)
+            (path / "full").unlink()
+            if not postgres_answers(sandbox):
+                sandbox.start_postgres()
+            comes_back(world, recipient, disclosure, accepted)
+        finally:
+            (path / "full").unlink(missing_ok=True)
+            if not postgres_answers(sandbox):
+                sandbox.start_postgres()
+            sandbox.stop_postgres("fast")
+            log.unlink()
+            subprocess.run(["cp", "-a", f"{path}/wal", f"{log}"], check=True)
+            subprocess.run(["rm", "-rf", str(sandbox.pgdata / "wal.kept")], check=True)
+            sandbox.start_postgres()
+            sandbox.wait_serving()
+
+
+def postgres_answers(sandbox):
+    try:
+        sandbox.connect().close()
+        return True
+    except psycopg2.Error:
+        return False
+
+
 def test_p8_more_callers_than_database_connections_lose_nothing(world):
     """What the nearest rival does then: 35 of 1,136 reads under 160 callers went out unlogged."""
     sandbox = world.sandbox
@@ -232,7 +277,7 @@ def test_p8_more_callers_than_database_connections_lose_nothing(world):
         while True:
             try:
                 idle.append(sandbox.connect(user="needtoknow_audit"))
-            except Exception:
+            except psycopg2.Error:
                 break
         requests = [world.share_request(people[number % 30], recipient) for number in range(300)]
 

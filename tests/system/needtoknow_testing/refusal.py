@@ -33,7 +33,7 @@ def refusal_of(error):
         assert len(status.details) == 1, f"one ErrorInfo, not {len(status.details)} details"
         info = protos.error_details.ErrorInfo()
         assert status.details[0].Unpack(info), status.details[0].type_url
-        result.reason, result.metadata, result.domain = info.reason, dict(info.metadata), info.domain
+        result.reason, result.metadata, result.domain = info.reason, {each.key: each.value for each in info.metadata}, info.domain
         assert info.domain == "needtoknow", info.domain
     return result
 

@@ -142,7 +142,10 @@ class Sandbox:
         if self._connection is not None:
             try:
                 return self._query(sql, parameters)
-            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            except psycopg2.Error as error:
+                # A lost connection has no SQLSTATE, or one of class 57 when the server said goodbye.
+                if error.pgcode and not error.pgcode.startswith("57P"):
+                    raise
                 self._connection.close()
         self._connection = self.connect()
         return self._query(sql, parameters)

@@ -82,7 +82,8 @@ class WireClient:
         self.answers = {}
         self.closed = False
         if window is not None:
-            self.h2.local_settings[h2.settings.SettingCodes.INITIAL_WINDOW_SIZE] = window
+            self.h2.local_settings = h2.settings.Settings(client=True, initial_values={
+                h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window, h2.settings.SettingCodes.ENABLE_PUSH: 0})
         self.h2.initiate_connection()
         if window:
             self.h2.increment_flow_control_window(2**31 - 1 - 65535)
