@@ -96,7 +96,8 @@ static const struct reason {
 	[REASON(UNKNOWN_SERVICE)] = { "UNKNOWN_SERVICE", GRPC_INVALID_ARGUMENT,
 		"the policy in force has no such service: use one that it lists, or have it added" },
 	[REASON(BAD_WINDOW)] = { "BAD_WINDOW", GRPC_INVALID_ARGUMENT,
-		"the window must have a start and an end after it, not be over, and be no longer than the policy "
+		"not a window to share for: give a start and a later end that is not over, no further apart than the "
+		"policy allows"
 		"allows" },
 	[REASON(UNKNOWN_RECIPIENT)] = { "UNKNOWN_RECIPIENT", GRPC_NOT_FOUND,
 		"no such recipient: register it first (RegistryService.PutRecipient)" },
