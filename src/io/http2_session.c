@@ -11,39 +11,6 @@
 #define CONTINUATIONS_MAX 8
 #define SETTINGS_MAX 32
 
-/* nghttp2's memory, wiped when it is freed (P3). */
-
-static void *memory_alloc(size_t size, void *context)
-{
-	(void)context;
-	return mem_try_alloc(size);
-}
-
-static void memory_free(void *block, void *context)
-{
-	(void)context;
-	mem_free(block);
-}
-
-static void *memory_calloc(size_t count, size_t size, void *context)
-{
-	(void)context;
-	if (size > 0 && count > SIZE_MAX / size)
-		return NULL;
-	void *block = mem_try_alloc(count * size);
-	if (block)
-		memset(block, 0, count * size);
-	return block;
-}
-
-static void *memory_realloc(void *block, size_t size, void *context)
-{
-	(void)context;
-	return mem_try_realloc(block, size);
-}
-
-static nghttp2_mem memory = { NULL, memory_alloc, memory_free, memory_calloc, memory_realloc };
-
 /* What nghttp2 tells. Nothing is sent from here; a return value other than 0 breaks the connection. */
 
 static struct server_stream *stream_of(nghttp2_session *nghttp2, int32_t id)
@@ -272,7 +239,8 @@ struct http2_session *http2_session_new(
 	session->ready_end = &session->ready;
 	session->heard_at = session->idle_since = session->progress_at = now;
 	session->due = now; /* the first sweep finds out */
-	if (nghttp2_session_server_new3(&session->nghttp2, host->callbacks, session, host->option, &memory) != 0 ||
+	nghttp2_mem allocator = http2_memory_allocator(&session->memory);
+	if (nghttp2_session_server_new3(&session->nghttp2, host->callbacks, session, host->option, &allocator) != 0 ||
 		session_greet(session) != 0) {
 		http2_session_free(session);
 		return NULL;

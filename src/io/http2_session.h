@@ -1,6 +1,7 @@
 #ifndef NEEDTOKNOW_IO_HTTP2_SESSION_H
 #define NEEDTOKNOW_IO_HTTP2_SESSION_H
 
+#include "io/http2_memory.h"
 #include "io/http2_output.h"
 #include "io/loop.h"
 #include "io/server.h"
@@ -40,6 +41,7 @@ void http2_host_release(struct http2_host *host);
 struct http2_session {
 	struct http2_host *host;
 	nghttp2_session *nghttp2;
+	struct http2_memory memory;
 	const struct identity *caller; /* NULL: the certificate names nobody that we know */
 	void (*wake)(void *context);
 	void *context;

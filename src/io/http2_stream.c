@@ -4,6 +4,7 @@
 #include "pure/grpc.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,8 +22,7 @@ static struct server_stream *stream_new(struct http2_host *host)
 	if (stream) {
 		host->spare = stream->next;
 		host->spares--;
-		struct http2_request request = stream->request;
-		*stream = (struct server_stream){ .request = request };
+		memset(stream, 0, offsetof(struct server_stream, request));
 		return stream;
 	}
 	stream = mem_calloc(1, sizeof *stream);

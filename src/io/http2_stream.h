@@ -44,12 +44,12 @@ struct server_stream {
 	bool tell_closed, tell_writable;
 	bool credit_asked; /* the handler looked at the credit since it was last told of more */
 
-	struct http2_request request;
 	struct http2_output output;
 	struct stream_trailers trailers; /* once ended */
 	int64_t deadline; /* grpc-timeout; INT64_MAX */
 	int64_t request_due; /* when the rest of the request must be here; INT64_MAX: it is */
 	void *user;
+	struct http2_request request; /* last: it stays as it is from one use of the memory to the next */
 };
 
 /* HEADERS have begun. */
