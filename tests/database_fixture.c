@@ -112,6 +112,16 @@ void database_fixture_server_stop(struct database_fixture *fixture)
 {
 	kill(fixture->server, SIGINT); /* fast: sessions are ended */
 	waitpid(fixture->server, NULL, 0);
+	fixture->server = 0;
+}
+
+/* A test that ends early, by give_up() for one. */
+static struct database_fixture *running;
+
+static void stop_running(void)
+{
+	if (running)
+		database_fixture_stop(running);
 }
 
 void database_fixture_start(struct database_fixture *fixture)
@@ -128,6 +138,9 @@ void database_fixture_start(struct database_fixture *fixture)
 	if (geteuid() == 0 && (!user || chown(fixture->directory, user->pw_uid, user->pw_gid) != 0))
 		give_up("the user postgres", "is needed, since the server refuses to run as root");
 	fixture->port = database_fixture_free_port();
+	fixture->server = 0;
+	running = fixture;
+	atexit(stop_running);
 	run(fixture, initdb);
 	run(fixture, certificate);
 	database_fixture_server_start(fixture);
@@ -143,8 +156,11 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
 
 void database_fixture_stop(struct database_fixture *fixture)
 {
-	kill(fixture->server, SIGQUIT);
-	waitpid(fixture->server, NULL, 0);
+	running = NULL;
+	if (fixture->server > 0) {
+		kill(fixture->server, SIGQUIT);
+		waitpid(fixture->server, NULL, 0);
+	}
 	nftw(fixture->directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -159,7 +175,8 @@ const char *database_fixture_conninfo(const struct database_fixture *fixture, co
 const char *database_fixture_query(const struct database_fixture *fixture, const char *sql)
 {
 	static char value[4096];
-	PGconn *connection = PQconnectdb(database_fixture_conninfo(fixture, ""));
+	PGconn *connection =
+		PQconnectdb(database_fixture_conninfo(fixture, "options='-c client_min_messages=warning'"));
 	PGresult *result = PQexec(connection, sql);
 	ExecStatusType status = PQresultStatus(result);
 	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
