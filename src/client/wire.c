@@ -88,8 +88,12 @@ static void wire_lost(struct wire *wire, const char *how)
 {
 	struct needtoknow_status why;
 
-	client_status_set(&why, NEEDTOKNOW_UNAVAILABLE, NEEDTOKNOW_REASON_CONNECTION_LOST,
-		"the connection to %s was lost: %s", wire->peer, how);
+	if (wire->proven)
+		client_status_set(&why, NEEDTOKNOW_UNAVAILABLE, NEEDTOKNOW_REASON_CONNECTION_LOST,
+			"the connection to %s was lost: %s", wire->peer, how);
+	else /* some servers say no more than this to a certificate that they refuse */
+		client_status_set(&why, NEEDTOKNOW_UNAVAILABLE, NEEDTOKNOW_REASON_CONNECTION_FAILED,
+			"%s hung up before it said anything (%s): does it accept our certificate?", wire->peer, how);
 	wire_close(wire, &why);
 }
 
@@ -453,7 +457,7 @@ void wire_flush(struct wire *wire)
 			break;
 	} while (write_output(wire));
 	if (wire->state == WIRE_READY && wire->output.length == 0 && client_session_finished(wire->session))
-		wire_lost(wire, "the server ended it");
+		wire_lost(wire, wire_draining(wire) ? "the server ended it" : "the server broke the rules of HTTP/2");
 }
 
 static void on_event(evutil_socket_t socket, short what, void *context)
