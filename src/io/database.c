@@ -498,6 +498,7 @@ void database_free(struct database *database)
 		mem_free(segment);
 	}
 	database_hosts_release(&database->hosts);
+	mem_free(database->addresses);
 	mem_free(database->receipt.results);
 	mem_free((char *)database->config.name);
 	mem_free((char *)database->config.conninfo);
