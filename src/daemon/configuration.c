@@ -308,9 +308,11 @@ int configuration_load(const char *path, struct configuration **out, char *error
 	mem_free(directory);
 	if (result == 0)
 		*out = &loaded->configuration;
-	else
+	else if (reader.error.line > 0)
 		snprintf(error, error_size, "%s:%d:%d: %s", path, reader.error.line, reader.error.column,
 			reader.error.message);
+	else
+		snprintf(error, error_size, "%s: %s", path, reader.error.message);
 out:
 	buffer_release(&bytes);
 	if (result != 0)
