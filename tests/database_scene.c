@@ -1,5 +1,7 @@
 #include "database_scene.h"
 
+#include "support/patience.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -90,7 +92,7 @@ void scene_await(struct scene *scene, const int *counter, int value)
 {
 	scene->awaited = counter;
 	scene->awaited_value = value;
-	loop_timer_set(&scene->limit, 20000000);
+	loop_timer_set(&scene->limit, 20000000 * patience());
 	while (*counter < value && !scene->late)
 		assert_int_equal(loop_run(scene->loop), 0);
 	loop_timer_clear(&scene->limit);

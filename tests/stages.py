@@ -218,7 +218,8 @@ def valgrind(stage):
         folder = next((entry["value"] for entry in test["properties"] if entry["name"] == "WORKING_DIRECTORY"), directory)
         return subprocess.run(["valgrind", "-q", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite",
                                "--child-silent-after-fork=yes", *test["command"]], cwd=folder, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=600)
+                              env={**os.environ, "NEEDTOKNOW_PATIENCE": "20"},
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=900)
 
     programs = [test for test in json.loads(listed)["tests"] if Path(test["command"][0]).is_relative_to(directory)]
     counts = Counts()
