@@ -38,10 +38,10 @@ static int report(const struct report *to, const char *format, ...)
 	return -1;
 }
 
-/* What OpenSSL says last is what it was about; errno's text where it says nothing. */
+/* What OpenSSL said first is what was wrong; what follows is who passed it on. */
 static const char *reason(void)
 {
-	unsigned long code = ERR_peek_last_error();
+	unsigned long code = ERR_peek_error();
 	const char *text = code ? ERR_reason_error_string(code) : NULL;
 	if (ERR_GET_LIB(code) == ERR_LIB_SYS)
 		text = strerror(ERR_GET_REASON(code));
@@ -60,6 +60,7 @@ static bool readable(const char *what, const char *path, const struct report *er
 		return false;
 	}
 	close(fd);
+	ERR_clear_error();
 	return true;
 }
 
