@@ -7,9 +7,11 @@ set(proto_root ${PROJECT_SOURCE_DIR}/proto)
 set(proto_out ${CMAKE_BINARY_DIR}/proto)
 file(GLOB_RECURSE proto_files CONFIGURE_DEPENDS RELATIVE ${proto_root} ${proto_root}/*.proto)
 list(APPEND proto_files google/protobuf/timestamp.proto google/protobuf/any.proto)
+# Read by server reflection itself, and no part of what it tells.
+set(compiled_files ${proto_files} google/protobuf/descriptor.proto)
 
 set(generated "")
-foreach(file ${proto_files})
+foreach(file ${compiled_files})
   string(REGEX REPLACE "\\.proto$" ".pb-c.c" out ${proto_out}/${file})
   string(REGEX REPLACE "\\.c$" ".h" header ${out})
   set(source ${proto_root}/${file})

@@ -36,7 +36,7 @@ enum boarding {
 enum train_class { TRAIN_CONTROL, TRAIN_DELIVERY, TRAIN_SHARE, TRAIN_CLASSES };
 
 #define CALL_STEPS_MAX 8
-#define CALL_KEYS_MAX 8
+#define CALL_KEYS_MAX 24 /* a Fetch has one a release */
 
 struct method {
 	const char *path;                            /* NULL for what the service does by itself */

@@ -10,8 +10,6 @@
 #include <assert.h>
 #include <string.h>
 
-/* Bytes not yet in the socket by then are dropped, and the stream is reset (P4). */
-#define VALUES_LIFE (2 * TIME_SECOND)
 #define HOLD_SOURCE TIME_SECOND
 #define HOLD_UNUSABLE (30 * TIME_SECOND)
 /* A message larger than a peer's whole window may begin when this much of it is open. */
@@ -132,7 +130,7 @@ static void push(struct call *call, struct delivery *delivery, struct call *rece
 	uint8_t *bytes = mem_alloc(length);
 	needtoknow__v1__receive_response__pack(&response, bytes);
 	server_stream_send_values(receive->stream, bytes, length, delivery->due.disclosure.id,
-		loop_now(service_loop(call->service)) + (life < VALUES_LIFE ? life : VALUES_LIFE));
+		loop_now(service_loop(call->service)) + (life < DELIVERY_VALUES_LIFE ? life : DELIVERY_VALUES_LIFE));
 	mem_free(bytes);
 }
 
@@ -163,22 +161,10 @@ static void delivery_failed(struct call *call)
 	delivery->hold = HOLD_SOURCE;
 }
 
-static void wipe(const struct shipment *shipment)
-{
-	const struct release_read *read;
-	if (!shipment->rule || !shipment->answers)
-		return;
-	read = &shipment->rule->releases[shipment->due->key.release];
-	for (size_t i = 0; i < read->count; i++)
-		for (size_t j = 0; shipment->answers[i].values && j < read->sources[i]->field_count; j++)
-			if (shipment->answers[i].values[j].bytes)
-				mem_wipe((void *)shipment->answers[i].values[j].bytes, shipment->answers[i].values[j].length);
-}
-
 static void delivery_doubted(struct call *call)
 {
 	const struct delivery *delivery = call->state;
-	wipe(&delivery->shipment);
+	shipment_wipe(&delivery->shipment);
 }
 
 static void delivery_release(struct call *call)

@@ -10,6 +10,9 @@
  * values are put on the stream (P1). The queue starts one for each release that is due; Fetch makes many in one call.
  */
 
+/* Bytes not yet in the socket by then, in microseconds, are dropped, and the stream is reset (P4). */
+#define DELIVERY_VALUES_LIFE INT64_C(2000000)
+
 /* A new delivery for this stream. The queue fills in `*due` (its strings in call->arena) and has it run with call_run(). */
 struct call *delivery_new(struct service *service, struct subscription *subscription, struct due **due);
 
@@ -46,6 +49,9 @@ enum shipment_result shipment_check(const struct shipment *shipment, int64_t now
 void shipment_board(struct call *call, struct departure *departure, struct shipment *shipment, const char *device, bool open);
 /* A release that the rules no longer allow: REFUSED, and it is not due any more. */
 void shipment_withhold(struct call *call, struct departure *departure, const struct due *due, const struct rule *rule, Needtoknow__V1__Reason reason);
+
+/* Overwrites the values where they are. */
+void shipment_wipe(const struct shipment *shipment);
 
 /* The message with the values; in the call's arena. NULL when the call has failed. */
 Needtoknow__V1__Delivery *shipment_message(struct call *call, const struct shipment *shipment);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <uthash.h>
+#include <utlist.h>
 
 #define CHANNEL "needtoknow"
 #define STATE_TIMEOUT_MS 5000
@@ -45,6 +46,7 @@ struct service {
 	int64_t time_offset; /* database's time less loop time */
 	int64_t complained_at;
 	enum service_state told;
+	struct call *watching;
 	void (*changed)(void *context);
 	void *changed_context;
 };
@@ -184,9 +186,22 @@ void service_on_state(struct service *service, void (*changed)(void *context), v
 	service->changed_context = context;
 }
 
+void service_watch(struct call *call)
+{
+	DL_APPEND(call->service->watching, call);
+}
+
+void service_unwatch(struct call *call)
+{
+	if (call->prev)
+		DL_DELETE(call->service->watching, call);
+	call->prev = call->next = NULL;
+}
+
 void service_changed(struct service *service)
 {
 	enum service_state state = service_state(service);
+	struct call *call, *next;
 	if (state == service->told)
 		return;
 	service->told = state;
@@ -197,6 +212,8 @@ void service_changed(struct service *service)
 	} else {
 		log_warning("service", "not serving: %s", service_why(service));
 	}
+	DL_FOREACH_SAFE (service->watching, call, next)
+		call_run(call);
 	if (service->changed)
 		service->changed(service->changed_context);
 }

@@ -57,6 +57,10 @@ bool service_idle(const struct service *service);
 /* Reads the policy file again. */
 void service_reload(struct service *service);
 
+/* Has a call run whenever the state changes, until it is unwatched. For a call that never boards. */
+void service_watch(struct call *call);
+void service_unwatch(struct call *call);
+
 /* The parts. */
 struct loop *service_loop(const struct service *service);
 struct server *service_server(const struct service *service);

@@ -1,5 +1,6 @@
 #include "service/delivery.h"
 
+#include "base/memory.h"
 #include "pure/secret.h"
 #include "pure/time.h"
 #include "service/service.h"
@@ -261,4 +262,16 @@ Needtoknow__V1__Delivery *shipment_message(struct call *call, const struct shipm
 	message->cause = cause_of(shipment->reason);
 	message->receipt = receipt_message(call, &shipment->recorded);
 	return call->failed ? NULL : message;
+}
+
+void shipment_wipe(const struct shipment *shipment)
+{
+	const struct release_read *read;
+	if (!shipment->rule || !shipment->answers)
+		return;
+	read = &shipment->rule->releases[shipment->due->key.release];
+	for (size_t i = 0; i < read->count; i++)
+		for (size_t j = 0; shipment->answers[i].values && j < read->sources[i]->field_count; j++)
+			if (shipment->answers[i].values[j].bytes)
+				mem_wipe((void *)shipment->answers[i].values[j].bytes, shipment->answers[i].values[j].length);
 }

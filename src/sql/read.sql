@@ -134,7 +134,8 @@ ORDER BY u.ord, w.ledger_index;
 
 -- name: withdrawal_facts
 -- Of one item of a ConfirmDeletion: the order to this device, and what its entry says of it.
-SELECT u.ord, w.confirmed_index IS NOT NULL, d.booking_id, d.service, d.policy_number, k.pseudonym, k.key, w.device IS NOT NULL
+SELECT u.ord, w.confirmed_index IS NOT NULL, d.booking_id, d.service, d.policy_number, k.pseudonym, k.key, w.device IS NOT NULL,
+	d.expires_at
 FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS u(disclosure_id, recipient_id, device, ord)
 JOIN needtoknow.disclosure AS d ON d.disclosure_id = u.disclosure_id AND d.recipient_id = u.recipient_id
 LEFT JOIN needtoknow.withdrawal AS w ON w.disclosure_id = u.disclosure_id AND w.device = u.device
@@ -154,11 +155,14 @@ CROSS JOIN LATERAL (SELECT * FROM needtoknow.recipient AS e WHERE e.recipient_id
 ORDER BY u.ord, r.recipient_id;
 
 -- name: ledger_rows_holding
--- The packed rows in which these entries are, each once for every entry asked for.
-SELECT u.ord, l.first_index, l.count, l.bodies
-FROM unnest($1::bigint[]) WITH ORDINALITY AS u(ledger_index, ord)
-CROSS JOIN LATERAL (SELECT * FROM needtoknow.ledger AS e WHERE e.first_index <= u.ledger_index ORDER BY e.first_index DESC LIMIT 1) AS l
-WHERE u.ledger_index < l.first_index + l.count;
+-- The packed rows in which these entries are. `asker` tells the askers of one batch apart: each row is sent once to each.
+SELECT x.ord, x.first_index, x.count, x.bodies
+FROM (SELECT u.ord, l.first_index, l.count, l.bodies, lag(l.first_index) OVER (PARTITION BY u.asker ORDER BY u.ord) AS before
+	FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS u(ledger_index, asker, ord)
+	CROSS JOIN LATERAL (SELECT * FROM needtoknow.ledger AS e WHERE e.first_index <= u.ledger_index ORDER BY e.first_index DESC LIMIT 1) AS l
+	WHERE u.ledger_index < l.first_index + l.count) AS x
+WHERE x.before IS DISTINCT FROM x.first_index
+ORDER BY x.ord;
 
 -- name: policies_all
 -- Every policy that was ever in force (live disclosures keep the rule under which they were shared), and which one is now.

@@ -1,0 +1,61 @@
+#include "service/ledger.h"
+
+#include "pure/time.h"
+#include "service/batch.h"
+#include "sql.h"
+
+#include <needtoknow/v1/ledger.pb-c.h>
+
+int ledger_next_body(const uint8_t *bodies, size_t size, size_t *offset, const uint8_t **body, size_t *length)
+{
+	if (size - *offset < 2)
+		return -1;
+	size_t found = (size_t)bodies[*offset] << 8 | bodies[*offset + 1];
+	if (size - *offset - 2 < found)
+		return -1;
+	*body = bodies + *offset + 2;
+	*length = found;
+	*offset += 2 + found;
+	return 0;
+}
+
+static int64_t recorded_at(struct call *call, const uint8_t *body, size_t length)
+{
+	int64_t at = TIME_NONE;
+	(void)call;
+	Needtoknow__V1__LedgerEntry *entry = needtoknow__v1__ledger_entry__unpack(NULL, length, body);
+	if (entry)
+		time_from_timestamp(entry->recorded_at, &at);
+	needtoknow__v1__ledger_entry__free_unpacked(entry, NULL);
+	return at;
+}
+
+static void line_row(struct call *call, void *target, const PGresult *result, int row)
+{
+	struct ledger_line *line = target;
+	const uint8_t *bodies = (const uint8_t *)PQgetvalue(result, row, 3), *body;
+	size_t size = (size_t)PQgetlength(result, row, 3), offset = 0, length;
+	uint64_t index = (uint64_t)row_int(result, row, 1);
+	for (; !ledger_next_body(bodies, size, &offset, &body, &length); index++) {
+		if (index != line->recorded.index)
+			continue;
+		line->body = arena_memdup(call->arena, body, length);
+		line->length = line->body ? length : 0;
+		line->recorded.at = recorded_at(call, body, length);
+		merkle_leaf(body, length, &line->recorded.leaf);
+		return;
+	}
+}
+
+static const struct read_kind row_holding = {
+	.statement = &sql_ledger_rows_holding,
+	.from = READ_STATE,
+	.types = { PG_INT8, PG_INT8 },
+	.row = line_row,
+};
+
+void ledger_read(struct call *call, uint64_t index, struct ledger_line *out)
+{
+	*out = (struct ledger_line){ .recorded.index = index };
+	batch_read(call, &row_holding, out, (struct cell[]){ cell_number((int64_t)index), cell_number((int64_t)(uintptr_t)out) });
+}

@@ -1,0 +1,26 @@
+#ifndef NEEDTOKNOW_SERVICE_LEDGER_H
+#define NEEDTOKNOW_SERVICE_LEDGER_H
+
+#include "service/call.h"
+#include "service/departure.h"
+
+#include <libpq-fe.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Reading the ledger's packed rows. */
+
+/* One entry: where it stands, and the bytes that its leaf covers (in the call's arena). */
+struct ledger_line {
+	struct recorded recorded; /* `at` too, from the entry itself */
+	const uint8_t *body;
+	size_t length;
+};
+
+/* Asks for entry number `index`; `out->length` is 0 when there is none. `out` must stay until the call's reads are back. */
+void ledger_read(struct call *call, uint64_t index, struct ledger_line *out);
+
+/* Walks a row's packed bodies: the body at *offset and its length, *offset past it; -1 at the end or when the row is cut short. */
+int ledger_next_body(const uint8_t *bodies, size_t size, size_t *offset, const uint8_t **body, size_t *length);
+
+#endif
