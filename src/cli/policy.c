@@ -87,6 +87,11 @@ static void print_service(const struct policy_service *service)
 	}
 }
 
+static const char *plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
 enum exit_code policy_check_run(const struct invocation *invocation)
 {
 	struct policy *policy = load(invocation->operand);
@@ -95,8 +100,9 @@ enum exit_code policy_check_run(const struct invocation *invocation)
 		return EXIT_FAILED;
 	printf("%s: the policy of ", invocation->operand);
 	output_text(stdout, policy_controller(policy));
-	printf(" is good: %zu services, %zu sources, %zu fields.\nSHA-256 ", policy_service_count(policy),
-		policy_source_count(policy), policy_field_count(policy));
+	printf(" is good: %zu service%s, %zu source%s, %zu field%s.\nSHA-256 ", policy_service_count(policy),
+		plural(policy_service_count(policy)), policy_source_count(policy), plural(policy_source_count(policy)),
+		policy_field_count(policy), plural(policy_field_count(policy)));
 	output_hex(stdout, policy_digest(policy), DIGEST_LENGTH);
 	putchar('\n');
 	for (size_t i = 0; i < policy_service_count(policy); i++)

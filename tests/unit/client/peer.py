@@ -81,7 +81,7 @@ class Peer(grpc.GenericRpcHandler):
         files = [(self.directory / name).read_bytes() for name in ("server.key", "server.crt", "ca.crt")]
         credentials = grpc.ssl_server_credentials([(files[0], files[1])], files[2], require_client_auth=True)
         self.server = grpc.server(futures.ThreadPoolExecutor(64), handlers=[self], options=[
-            ("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1), ("grpc.max_concurrent_streams", 20)])
+            ("grpc.so_reuseport", 1), ("grpc.max_receive_message_length", -1), ("grpc.max_concurrent_streams", 20)])
         self.port = self.server.add_secure_port(f"127.0.0.1:{self.port}", credentials)
         self.server.start()
 
@@ -140,13 +140,8 @@ class Peer(grpc.GenericRpcHandler):
         old = self.server
 
         def run():
+            self.start()
             old.stop(grace=10)
-            for _ in range(100):
-                try:
-                    self.start()
-                    return
-                except RuntimeError:
-                    time.sleep(0.05)
         threading.Timer(0.05, run).start()
         return b""
 
