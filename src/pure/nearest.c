@@ -47,7 +47,7 @@ void nearest_try(struct nearest *nearest, const char *known)
 	/* Only the case is wrong: nothing can be nearer. */
 	size_t slips = strcasecmp(nearest->wanted, known) == 0 ? 0 : distance(nearest->wanted, known);
 	size_t longer = strlen(nearest->wanted) > strlen(known) ? strlen(nearest->wanted) : strlen(known);
-	if (slips > (longer + 2) / 3 || slips >= longer || slips >= nearest->distance)
+	if (slips > (longer + 1) / 3 || slips >= longer || slips >= nearest->distance)
 		return;
 	nearest->best = known;
 	nearest->distance = slips;
