@@ -40,6 +40,7 @@ struct query {
 	Needtoknow__V1__EntryFilter filter;
 	Google__Protobuf__Timestamp from, until;
 	int32_t limit;
+	char token[1024]; /* of the next page */
 };
 
 static enum exit_code read_kinds(const struct invocation *invocation, Needtoknow__V1__EntryFilter *filter)
@@ -186,23 +187,22 @@ static enum exit_code list_pages(
 {
 	const Needtoknow__V1__ListEntriesResponse *page;
 	struct needtoknow_status status;
-	char token[1024] = "";
 	int32_t left = query->limit;
 	enum exit_code code;
 
 	do {
-		query->request.page_token = token;
+		query->request.page_token = query->token;
 		query->request.page_size = query->limit != 0 && left < PAGE_MAX ? left : PAGE_MAX;
 		if (needtoknow_list_entries(client, &query->request, &page, &status) != 0)
 			return failure_report(invocation, &status);
 		code = print_page(invocation, page);
 		left -= (int32_t)page->n_entries;
-		snprintf(token, sizeof token, "%s", page->next_page_token);
-		if (token[0] != '\0' && query->limit != 0 && left <= 0) {
+		snprintf(query->token, sizeof query->token, "%s", page->next_page_token);
+		if (query->token[0] != '\0' && query->limit != 0 && left <= 0) {
 			fprintf(stderr, "There are more: --limit 0 lists all.\n");
 			break;
 		}
-	} while (code == EXIT_OK && token[0] != '\0');
+	} while (code == EXIT_OK && query->token[0] != '\0');
 	return code;
 }
 

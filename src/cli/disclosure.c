@@ -42,6 +42,12 @@ enum exit_code disclosure_get_run(const struct invocation *invocation)
 	return code;
 }
 
+/* A listing, page by page. */
+struct listing {
+	Needtoknow__V1__ListDisclosuresRequest request;
+	char token[1024]; /* of the next page */
+};
+
 /* Exactly one of the three. */
 static enum exit_code read_by(const struct invocation *invocation, Needtoknow__V1__ListDisclosuresRequest *out)
 {
@@ -83,15 +89,14 @@ static void add_row(struct table *table, const Needtoknow__V1__Disclosure *discl
 }
 
 static enum exit_code list_pages(const struct invocation *invocation, struct needtoknow_client *client,
-	Needtoknow__V1__ListDisclosuresRequest *request, struct table *table)
+	struct listing *listing, struct table *table)
 {
 	const Needtoknow__V1__ListDisclosuresResponse *response;
 	struct needtoknow_status status;
-	char token[1024] = "";
 
 	do {
-		request->page_token = token;
-		if (needtoknow_list_disclosures(client, request, &response, &status) != 0)
+		listing->request.page_token = listing->token;
+		if (needtoknow_list_disclosures(client, &listing->request, &response, &status) != 0)
 			return failure_report(invocation, &status);
 		for (size_t i = 0; i < response->n_disclosures; i++) {
 			if (!flag_given(invocation, "json"))
@@ -99,8 +104,8 @@ static enum exit_code list_pages(const struct invocation *invocation, struct nee
 			else if (output_json_line(output_json(&response->disclosures[i]->base)) != 0)
 				return EXIT_FAILED;
 		}
-		snprintf(token, sizeof token, "%s", response->next_page_token);
-	} while (token[0] != '\0');
+		snprintf(listing->token, sizeof listing->token, "%s", response->next_page_token);
+	} while (listing->token[0] != '\0');
 	return EXIT_OK;
 }
 
@@ -108,10 +113,10 @@ enum exit_code disclosure_list_run(const struct invocation *invocation)
 {
 	static const char *const headings[] = { "DISCLOSURE", "STATE", "BOOKING", "RECIPIENT", "SERVICE", "FROM",
 		"EXPIRES" };
-	Needtoknow__V1__ListDisclosuresRequest request = NEEDTOKNOW__V1__LIST_DISCLOSURES_REQUEST__INIT;
+	struct listing listing = { .request = NEEDTOKNOW__V1__LIST_DISCLOSURES_REQUEST__INIT };
 	struct needtoknow_client *client;
 	struct table *table;
-	enum exit_code code = read_by(invocation, &request);
+	enum exit_code code = read_by(invocation, &listing.request);
 
 	if (code != EXIT_OK)
 		return code;
@@ -119,7 +124,7 @@ enum exit_code disclosure_list_run(const struct invocation *invocation)
 	if (client == NULL)
 		return code;
 	table = table_new(headings, sizeof headings / sizeof headings[0]);
-	code = list_pages(invocation, client, &request, table);
+	code = list_pages(invocation, client, &listing, table);
 	if (table_rows(table) > 0)
 		table_print(table, stdout);
 	table_free(table);

@@ -56,6 +56,7 @@ void table_cellf(struct table *table, const char *format, ...)
 
 size_t table_rows(const struct table *table)
 {
+	assert(table->columns > 0);
 	return table->count / table->columns;
 }
 
@@ -83,6 +84,7 @@ void table_print(const struct table *table, FILE *file)
 {
 	size_t widths[TABLE_COLUMNS_MAX] = { 0 };
 
+	assert(table->columns > 0 && table->columns <= TABLE_COLUMNS_MAX);
 	for (size_t i = 0; i < table->columns; i++)
 		widths[i] = width(table->headings[i]);
 	for (size_t i = 0; i < table->count; i++) {

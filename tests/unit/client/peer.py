@@ -26,14 +26,15 @@ def openssl(*arguments):
 
 def make_certificates(directory):
     """A CA with a server and a client; another CA that nobody trusts, with a client."""
+    new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
     for ca in ("ca", "other"):
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN={ca}",
+        openssl("req", "-x509", *new_key, "-days", "2", "-subj", f"/CN={ca}",
                 "-keyout", directory / f"{ca}.key", "-out", directory / f"{ca}.crt")
-    for name, ca, extension in (("server", "ca", "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth"),
-                                ("client", "ca", "subjectAltName=URI:spiffe://test/booking/test\nextendedKeyUsage=clientAuth"),
-                                ("stranger", "other", "subjectAltName=URI:spiffe://test/booking/test\nextendedKeyUsage=clientAuth")):
-        (directory / f"{name}.ext").write_text(extension)
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+    for name, ca, names, usage in (("server", "ca", "DNS:localhost,IP:127.0.0.1", "serverAuth"),
+                                   ("client", "ca", "URI:spiffe://test/booking/test", "clientAuth"),
+                                   ("stranger", "other", "URI:spiffe://test/booking/test", "clientAuth")):
+        (directory / f"{name}.ext").write_text(f"subjectAltName={names}\nextendedKeyUsage={usage}\n")
+        openssl("req", *new_key, "-subj", f"/CN={name}",
                 "-keyout", directory / f"{name}.key", "-out", directory / f"{name}.csr")
         openssl("x509", "-req", "-days", "2", "-in", directory / f"{name}.csr", "-CA", directory / f"{ca}.crt",
                 "-CAkey", directory / f"{ca}.key", "-CAcreateserial", "-extfile", directory / f"{name}.ext",
@@ -45,9 +46,9 @@ def make_certificates(directory):
 def compile_protos(directory):
     out = directory / "python"
     out.mkdir()
+    protos = [*(ROOT / "proto/needtoknow/v1").glob("*.proto"), *(ROOT / "proto/google/rpc").glob("*.proto")]
     subprocess.run([sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT}/proto", f"--python_out={out}",
-                    *map(str, (ROOT / "proto" / "needtoknow" / "v1").glob("*.proto")), f"{ROOT}/proto/google/rpc/status.proto",
-                    f"{ROOT}/proto/google/rpc/error_details.proto"], check=True)
+                    *map(str, protos)], check=True)
     # Debian's python3-protobuf and friends may own `google`: ours is looked up beside it.
     import google
     google.__path__.append(str(out / "google"))
@@ -165,7 +166,8 @@ class Peer(grpc.GenericRpcHandler):
         if "delivery" in step:
             delivery = response.delivery
             delivery.delivery_id, delivery.disclosure_id = step["delivery"], step["disclosure"]
-            delivery.booking_id, delivery.release, delivery.service = "B1", step.get("release", "visit"), "home-cleaning"
+            delivery.booking_id, delivery.service = "B1", "home-cleaning"
+            delivery.release = step.get("release", "visit")
             delivery.cause = delivery_pb2.DeliveryCause.Value("DELIVERY_CAUSE_" + step.get("cause", "NEW"))
             delivery.fields.add(name="client.given_name", value=step.get("value", "Alice"))
             delivery.fields.add(name="client.door_code", value="4711", sensitive=True)
@@ -216,7 +218,8 @@ class Peer(grpc.GenericRpcHandler):
             if "never" in item.disclosure_id:
                 context.abort(grpc.StatusCode.FAILED_PRECONDITION, "was not withdrawn")
         for item in request.items:
-            self.script.note("confirmed", item.disclosure_id, delivery_pb2.DeletionOutcome.Name(item.outcome)[17:], item.ground)
+            outcome = delivery_pb2.DeletionOutcome.Name(item.outcome).removeprefix("DELETION_OUTCOME_")
+            self.script.note("confirmed", item.disclosure_id, outcome, item.ground)
         return delivery_pb2.ConfirmDeletionResponse(confirmed=len(request.items))
 
 
