@@ -1,6 +1,7 @@
 /* The connection's life: coming up, breaking, coming back. Against a real server. */
 #include "database_scene.h"
 #include "io/database_hosts.h"
+#include "support/patience.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -275,7 +276,7 @@ static void other_hosts_are_tried(void **state)
 	assert_int_equal(getsockname(silent, (struct sockaddr *)&address, &length), 0);
 	snprintf(ports, sizeof ports, "%d,%d,%d", database_fixture_free_port(), ntohs(address.sin_port), fixture.port);
 	struct database_config config = scene_config(tcp("127.0.0.1,127.0.0.1,localhost", ports, ""));
-	config.connect_timeout_ms = 300;
+	config.connect_timeout_ms = 300 * (uint32_t)patience();
 	scene_open_up(&scene, &config);
 	assert_int_equal(scene.troubles, 0); /* one of them served, so there is none */
 	scene_text(&scene, &answer, "SELECT current_user::text");
