@@ -88,7 +88,8 @@ static void put_from(struct writer *writer, const struct policy_source *source, 
 	put_match(writer, source->key, "key", key_type);
 }
 
-int source_owner_select(const struct policy_source *source, enum key_type key_type, enum key_type subject_type, struct buffer *out)
+int source_owner_select(
+	const struct policy_source *source, enum key_type key_type, enum key_type subject_type, struct buffer *out)
 {
 	struct writer writer = { .out = out };
 	assert(source->subject != NULL);

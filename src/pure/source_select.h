@@ -38,11 +38,11 @@ int source_select(const struct policy_source *source, enum key_type key_type, en
 	const struct policy_field *const *fields, size_t field_count, struct buffer *out);
 
 /*
- * Whose row is it? One column, `true` when v.<subject> is u.subject, for a source that has a `subject`: a booking that is
- * another subject's is told apart from one that does not exist, and nothing else of it is read.
+ * Whose row is it? One column, `true` when v.<subject> is u.subject, for a source that has a `subject`: a booking that
+ * is another subject's is told apart from one that does not exist, and nothing else of it is read.
  */
-int source_owner_select(const struct policy_source *source, enum key_type key_type, enum key_type subject_type,
-	struct buffer *out);
+int source_owner_select(
+	const struct policy_source *source, enum key_type key_type, enum key_type subject_type, struct buffer *out);
 
 /* Appends `"name"` with quotes doubled. */
 int quote_identifier(struct buffer *out, const char *name);
