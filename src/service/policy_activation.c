@@ -7,8 +7,7 @@
 #include "service/train.h"
 
 struct activation {
-	const struct rules *rules;
-	bool is_new;
+	struct rules *rules;
 };
 
 static enum step_result activation_ask(struct call *call)
@@ -34,7 +33,7 @@ static enum boarding activation_board(struct call *call, struct departure *depar
 	draft.entry.policy_digest.data = (uint8_t *)policy_digest(policy);
 	draft.entry.policy_digest.len = 32;
 	struct recorded recorded = departure_entry(departure, &draft.entry);
-	if (activation->is_new)
+	if (!activation->rules->stored)
 		departure_write(departure, WRITE_POLICY, (struct cell[]){ cell_number(activation->rules->number),
 			cell_bytes(policy_digest(policy), 32), cell_bytes(text, length) });
 	departure_write(departure, WRITE_POLICY_ACTIVATION, (struct cell[]){ cell_number((int64_t)recorded.index),
@@ -51,7 +50,8 @@ static enum step_result activation_done(struct call *call)
 
 static void activation_failed(struct call *call)
 {
-	rulebook_activation_failed(service_rulebook(call->service), "the policy could not be activated in the ledger");
+	const struct activation *activation = call->state;
+	rulebook_activation_failed(service_rulebook(call->service), activation->rules);
 }
 
 static const struct method activation_method = {
@@ -61,12 +61,11 @@ static const struct method activation_method = {
 	.failed = activation_failed,
 };
 
-void policy_activate(struct service *service, const struct rules *rules, bool is_new)
+void policy_activate(struct service *service, struct rules *rules)
 {
 	struct call *call = call_new_own(service, &activation_method);
 	struct activation *activation = call_alloc(call, sizeof *activation);
 	activation->rules = rules;
-	activation->is_new = is_new;
 	call->state = activation;
 	call_run(call);
 }

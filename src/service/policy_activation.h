@@ -3,12 +3,10 @@
 
 #include "service/rulebook.h"
 
-#include <stdbool.h>
-
 /*
  * Puts a policy in force: an entry (POLICY_ACTIVATED) with its digest, and its text where the database does not have it yet. The rulebook is told
- * what became of it.
+ * what became of it; until then the rules stay.
  */
-void policy_activate(struct service *service, const struct rules *rules, bool is_new);
+void policy_activate(struct service *service, struct rules *rules);
 
 #endif

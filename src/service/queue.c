@@ -460,10 +460,23 @@ static void load_row(struct call *call, void *target, const PGresult *result, in
 	start(queue, subscription, result, row, &key);
 }
 
+/* Something is held only for a moment: a database that did not answer, a stream that was full. */
+static bool something_follows(const struct queue *queue)
+{
+	int64_t soon = loop_now(service_loop(queue->queues->service)) + 2 * TIME_SECOND;
+	const struct flight *flight, *next;
+	HASH_ITER (hh, queue->flights, flight, next)
+		if (flight->held_until < soon || flight->held_until == INT64_MAX)
+			return true;
+	return false;
+}
+
 /* A stream that asked for what waits, and no more, ends when nothing does. */
 static void end_the_patient(struct queue *queue)
 {
 	struct subscription *subscription, *next;
+	if (something_follows(queue))
+		return;
 	DL_FOREACH_SAFE (queue->subscriptions, subscription, next)
 		if (subscription->until_empty && subscription->receive && room(subscription))
 			receive_finish(subscription->receive);

@@ -7,6 +7,7 @@
 #include "service/policy_activation.h"
 #include "service/rules.h"
 #include "service/service.h"
+#include "service/train.h"
 #include "sql.h"
 
 #include <assert.h>
@@ -39,7 +40,7 @@ struct rulebook {
 	struct loop_timer retry;
 
 	/* What is being taken into use, one after the other. */
-	bool opening;
+	bool opening, activating;
 	struct policy_text {
 		int number; /* 0: the file's, not yet known to the database */
 		bool in_force;
@@ -110,17 +111,31 @@ static void give_up(struct rulebook *rulebook, const char *why)
 		loop_timer_set(&rulebook->retry, RETRY_INTERVAL);
 }
 
-void rulebook_activated(struct rulebook *rulebook, const struct rules *rules)
+static void activate(struct rulebook *rulebook, struct rules *rules)
 {
+	rulebook->activating = true;
+	policy_activate(rulebook->service, rules);
+}
+
+void rulebook_activated(struct rulebook *rulebook, struct rules *rules)
+{
+	rulebook->activating = false;
+	rules->stored = true;
 	rulebook->in_force = rules;
 	rulebook->why[0] = '\0';
 	log_info("policy", "policy %d is in force, %zu services", rules->number, policy_service_count(rules->policy));
 	service_changed(rulebook->service);
 }
 
-void rulebook_activation_failed(struct rulebook *rulebook, const char *why)
+void rulebook_activation_failed(struct rulebook *rulebook, const struct rules *rules)
 {
-	give_up(rulebook, why);
+	rulebook->activating = false;
+	/* Its number may be another worker's by now: it is numbered again when it is tried again. */
+	if (!rules->stored) {
+		LL_DELETE(rulebook->all, (struct rules *)rules);
+		rules_free((struct rules *)rules);
+	}
+	give_up(rulebook, "the policy could not be activated in the ledger");
 }
 
 static void log_problems(const struct catalogue *catalogue, const char *which)
@@ -153,10 +168,11 @@ static void checked(void *context, struct catalogue *catalogue)
 	if (result == CATALOGUE_FIT) {
 		struct rules *rules = rules_new(rulebook, text->policy, is_file ? ++rulebook->highest : text->number, catalogue);
 		LL_PREPEND(rulebook->all, rules);
-		if (is_file)
-			policy_activate(rulebook->service, rules, true);
-		else if (text->in_force)
+		rules->stored = !is_file;
+		if (text->in_force)
 			rulebook_activated(rulebook, rules);
+		if (is_file)
+			activate(rulebook, rules);
 	} else {
 		policy_free(text->policy); /* what was shared under it waits: nothing is delivered by a rule that cannot be checked */
 	}
@@ -218,9 +234,9 @@ static struct policy *read_policy(struct rulebook *rulebook)
 	return policy;
 }
 
-static const struct rules *rules_of_digest(const struct rulebook *rulebook, const uint8_t *digest)
+static struct rules *rules_of_digest(const struct rulebook *rulebook, const uint8_t *digest)
 {
-	const struct rules *rules;
+	struct rules *rules;
 	LL_FOREACH (rulebook->all, rules)
 		if (!memcmp(policy_digest(rules->policy), digest, 32))
 			break;
@@ -236,10 +252,10 @@ static void take_file(struct rulebook *rulebook)
 		give_up(rulebook, rulebook->why);
 		return;
 	}
-	const struct rules *known = rules_of_digest(rulebook, policy_digest(policy));
+	struct rules *known = rules_of_digest(rulebook, policy_digest(policy));
 	if (known) {
 		if (known != rulebook->in_force)
-			policy_activate(rulebook->service, known, false);
+			activate(rulebook, known);
 		policy_free(policy);
 		take_next(rulebook);
 		return;
@@ -264,7 +280,7 @@ static void take_file(struct rulebook *rulebook)
 
 void rulebook_reload(struct rulebook *rulebook)
 {
-	if (rulebook->opening)
+	if (rulebook->opening || rulebook->activating)
 		return;
 	rulebook->opening = true;
 	take_file(rulebook);
@@ -298,7 +314,9 @@ static void known_policies(void *context, const struct database_outcome *outcome
 void rulebook_open(struct rulebook *rulebook)
 {
 	struct database *state = service_database_state(rulebook->service);
-	if (rulebook->opening || rulebook->in_force || !database_up(state) || !database_up(rulebook->catalogue))
+	const struct train *train = service_train(rulebook->service);
+	if (rulebook->opening || rulebook->activating || rulebook->in_force || !train || train_health(train) == TRAIN_DOWN || !database_up(state) ||
+		!database_up(rulebook->catalogue))
 		return;
 	rulebook->opening = true;
 	database_open(state);

@@ -7,6 +7,7 @@
 /* One policy in use, with the statements that read what its rules need. For the rulebook, which owns them. */
 struct rules {
 	int number;
+	bool stored; /* in needtoknow.policy */
 	struct policy *policy;
 	struct rule *rules;            /* one a service of the policy, in its order */
 	struct owned_read *reads;      /* every statement, once */
@@ -21,7 +22,7 @@ void rules_free(struct rules *rules);
 struct database *rulebook_view(struct rulebook *rulebook, const struct policy_source *source);
 
 /* What became of policy_activate(). */
-void rulebook_activated(struct rulebook *rulebook, const struct rules *rules);
-void rulebook_activation_failed(struct rulebook *rulebook, const char *why);
+void rulebook_activated(struct rulebook *rulebook, struct rules *rules);
+void rulebook_activation_failed(struct rulebook *rulebook, const struct rules *rules);
 
 #endif

@@ -202,6 +202,7 @@ void service_changed(struct service *service)
 {
 	enum service_state state = service_state(service);
 	struct call *call, *next;
+	rulebook_open(service->rulebook);
 	if (state == service->told)
 		return;
 	service->told = state;

@@ -75,8 +75,10 @@ enum step_result train_board(struct call *call)
 	case CALL_ASHORE:
 		break;
 	}
-	if (!train->up)
-		return call_unavailable(call, "DATABASE_UNAVAILABLE");
+	if (!train || !train->up) {
+		call_fail(call, GRPC_UNAVAILABLE, "DATABASE_UNAVAILABLE", "the database does not answer; nothing was recorded; try again");
+		return STEP_NEXT;
+	}
 	call->boarding = CALL_WAITING;
 	DL_APPEND(train->platform[call->method->train_class], call);
 	return STEP_WAIT;

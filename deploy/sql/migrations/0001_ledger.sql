@@ -74,10 +74,10 @@ INSERT INTO needtoknow.secret (key)
 VALUES (sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())));
 
 -- A statement of a train that touched another number of rows than it should would break a promise silently; this breaks the train.
-CREATE FUNCTION needtoknow.require(found bigint, expected bigint) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION needtoknow.require(touched bigint, expected bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-	IF found <> expected THEN
-		RAISE EXCEPTION 'train found % rows, expected %', found, expected USING ERRCODE = 'P0001';
+	IF touched <> expected THEN
+		RAISE EXCEPTION 'a train touched % rows, not %', touched, expected USING ERRCODE = 'P0001';
 	END IF;
 END
 $$;
