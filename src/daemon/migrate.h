@@ -14,8 +14,7 @@
  * Blocks; not for the loop.
  */
 
-/* Who is granted what a migration grants: :"state_role" and so on there. NULL: needtoknow_state, needtoknow_source,
- * needtoknow_audit. */
+/* Who :"state_role", :"source_role" and :"audit_role" are in a migration. NULL: needtoknow_state and so on. */
 struct migrate_roles {
 	const char *state, *source, *audit;
 };

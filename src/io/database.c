@@ -160,8 +160,10 @@ void database_send(
 	else
 		database->oldest = segment;
 	database->newest = segment;
-	if (database->in_flight++ == 0)
+	if (database->in_flight++ == 0) {
+		database->receipt.warned = false; /* by what the server said unasked */
 		database_await_answer(database);
+	}
 }
 
 size_t database_in_flight(const struct database *database)
@@ -212,8 +214,7 @@ static void receipt_fail(struct receipt *receipt, const char *sqlstate, const ch
 	snprintf(receipt->message, sizeof receipt->message, "%s", message);
 }
 
-/* The server closes the connection after an error of this severity, and its reason is better than the broken socket's.
- */
+/* The server closes the connection after an error of this severity; its reason is better than the broken socket's. */
 static void keep_last_words(struct database *database, const PGresult *result)
 {
 	if (has_severity(result, "FATAL") || has_severity(result, "PANIC"))
@@ -315,8 +316,8 @@ static void take(struct database *database, PGresult *result)
 	} else {
 		prepared = NULL;
 	}
-	if (receipt->items <
-		segment->items) /* else it is the Sync that failed: the commit of an implicit transaction */
+	/* The answer beyond the last is that of the Sync: the commit of an implicit transaction failed. */
+	if (receipt->items < segment->items)
 		receipt->items++;
 	switch (status) {
 	case PGRES_COMMAND_OK:
@@ -402,8 +403,8 @@ static int flush(struct database *database)
 static void take_input(struct database *database)
 {
 	reserve_input(database);
-	if (!PQisBusy(database->connection)) /* asked even when nothing is awaited: notices and notifications come
-						unasked */
+	/* Asked even when no answer is awaited, since notices and notifications come unasked. */
+	if (!PQisBusy(database->connection))
 		take_results(database);
 	take_notifications(database);
 	if (database->config.wipe)
@@ -415,8 +416,7 @@ void database_receive(struct database *database)
 	do {
 		int waiting = flush(database);
 		bool intact = waiting > 0;
-		if (waiting ==
-			0) { /* else it was read just now; and twice could have libpq grow its buffer by itself */
+		if (waiting == 0) { /* else libpq has just read; and twice could have it grow its buffer by itself */
 			reserve_input(database);
 			intact = PQconsumeInput(database->connection);
 		}

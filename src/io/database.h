@@ -18,8 +18,8 @@ struct database;
 
 /* One prepared statement. Static ones come from the files in src/sql (sql.h); sources' are made from the policy. */
 struct statement {
-	const char *name; /* stands for its text for good: another text needs another name. Prepared when a connection
-			     first uses it */
+	/* Stands for its text for good: another text needs another name. Prepared when a connection first uses it. */
+	const char *name;
 	const char *text;
 	int parameters;
 };
@@ -32,11 +32,9 @@ struct database_config {
 	uint32_t statement_timeout_ms; /* [0: the server's] set on the session */
 	/* Not answered in this time after it was sent: the connection is closed and its segments are LOST. [30000] */
 	uint32_t answer_timeout_ms;
-	/* Lookups by key alone: plans are generic and never scan (plan_cache_mode, enable_seqscan, enable_hashjoin,
-	 * enable_mergejoin). */
+	/* Lookups by key alone: plans are generic and never scan (plan_cache_mode, enable_seqscan and so on). */
 	bool keyed_plans;
-	/* Results hold personal data: each PGresult's values and libpq's own receive buffer are overwritten once handed
-	 * over (P3). */
+	/* Results hold personal data: PGresults and libpq's own buffers are overwritten once handed over (P3). */
 	bool wipe;
 	const char *listen; /* a channel to LISTEN on, or NULL */
 };
@@ -44,8 +42,8 @@ struct database_config {
 struct database_handler {
 	void (*on_up)(void *context); /* connected and set up; segments may be sent */
 	void (*on_down)(void *context); /* after every segment's done() was called with LOST */
-	void (*on_notify)(
-		void *context, const char *payload); /* and once, with NULL, whenever LISTEN was set up again */
+	/* And once, with NULL, whenever LISTEN was set up again. */
+	void (*on_notify)(void *context, const char *payload);
 	void *context;
 	/*
 	 * One line for the operator: why a connection was lost, or why none is to be had (once for each reason, not for
@@ -83,18 +81,17 @@ struct database_outcome {
  */
 struct database *database_new(
 	struct loop *loop, const struct database_config *config, const struct database_handler *handler);
-/* Waiting segments end as LOST. Not to be called from a callback of the same database. NULL is allowed. */
+/* Waiting segments end as LOST; on_down is not called. Not from a callback of the same database. NULL is allowed. */
 void database_free(struct database *database);
 bool database_up(const struct database *database);
-/* Ends the connection (LOST) and connects anew, at the end of the turn. For a caller that no longer trusts its state.
- */
+/* Ends the connection (LOST) at the end of the turn and connects anew. For a caller that distrusts its state. */
 void database_reset(struct database *database);
 /* Segments sent or queued and not yet answered. */
 size_t database_in_flight(const struct database *database);
 
-/* A binary parameter of a statement; its bytes are copied by database_add(). At most DATABASE_MAX_PARAMETERS a
- * statement. */
-#define DATABASE_MAX_PARAMETERS 64
+#define DATABASE_MAX_PARAMETERS 64 /* of a statement */
+
+/* A binary parameter; its bytes are copied by database_add(). */
 struct parameter {
 	const void *value; /* NULL is SQL's NULL */
 	size_t length;
@@ -116,8 +113,10 @@ void database_add_text(struct database *database, const char *text);
 void database_send(
 	struct database *database, void (*done)(void *context, const struct database_outcome *outcome), void *context);
 
-/* PQlibVersion and the headers that it was built with agree (the wiping of libpq's buffer depends on it). 0, or -1 with
- * a line. */
+/*
+ * Do libpq and the headers that this was built with agree? The wiping of libpq's buffers depends on it. 0, or -1 with a
+ * line for the operator.
+ */
 int database_check_library(char *error, size_t error_size);
 
 #endif

@@ -40,8 +40,10 @@ static int64_t answer_timeout(const struct database *database)
 static void append_line(char *line, size_t size, const char *text)
 {
 	size_t length = strlen(line);
-	if (length > 0)
-		length += (size_t)snprintf(line + length, size - length, "; ");
+	if (length > 0 && length + 2 < size) {
+		memcpy(line + length, "; ", 2);
+		length += 2;
+	}
 	for (bool space = true; *text && length + 1 < size; text++) {
 		bool blank = *text == '\n' || *text == '\t' || *text == ' ';
 		if (!blank || !space)
@@ -50,7 +52,7 @@ static void append_line(char *line, size_t size, const char *text)
 	}
 	while (length > 0 && line[length - 1] == ' ')
 		length--;
-	line[length < size ? length : size - 1] = '\0';
+	line[length] = '\0';
 }
 
 static void report(struct database *database)

@@ -20,8 +20,7 @@ enum database_state {
 	STATE_CONNECTING, /* PQconnectPoll() */
 	STATE_SETTING_UP, /* the session's settings are on their way */
 	STATE_UP,
-	STATE_FAILING, /* the connection is broken or no longer wanted; taken down at the turn's end, not within a
-			  caller's call */
+	STATE_FAILING, /* broken or no longer wanted; taken down at the turn's end, not within a caller's call */
 };
 
 /* A statement as this connection knows it. Lives as long as the database; the flags as long as a connection. */
@@ -95,7 +94,7 @@ struct database {
 struct segment *segment_open(struct database *database, bool sendable);
 /* Reads what the server sent and hands it over. */
 void database_receive(struct database *database);
-/* Ends every segment with `result` LOST and `message`; the connection must be gone. */
+/* Ends every segment with LOST and `message`; the connection must be gone. */
 void database_lose_segments(struct database *database, const char *message);
 void database_count_notice(void *context, const PGresult *notice);
 

@@ -19,6 +19,8 @@
 
 /* When more than this waits, libpq has tried to send it; and where it could not, it has read. */
 #define SEND_AT 8192
+/* Then it reads anew for each of a statement's messages, so this much must be free; it is more than sockets hold. */
+#define BLOCKED_ROOM ((size_t)1 << 20)
 /* The size to which an empty buffer may stay, and that which it then gets. */
 #define EMPTY_KEPT ((size_t)1 << 20)
 #define EMPTY_SMALL ((size_t)64 << 10)
@@ -42,8 +44,7 @@ void database_wipe_result(PGresult *result)
 	mem_wipe(result->cmdStatus, sizeof result->cmdStatus);
 }
 
-/* Moves a buffer of libpq's to a larger block and wipes the old one. Without memory, libpq tries and complains itself.
- */
+/* Moves a buffer of libpq's to a larger block and wipes the old one. Without memory, libpq tries itself. */
 static void grow(char **buffer, int *size, size_t used, size_t needed)
 {
 	size_t larger = (size_t)*size;
@@ -117,9 +118,9 @@ static size_t expected_input(const PGconn *connection)
 	return (at > end ? at : end) - (size_t)connection->inStart;
 }
 
-void database_wipe_reserve_input(PGconn *connection)
+static void reserve_input(PGconn *connection, size_t room)
 {
-	size_t needed = expected_input(connection) + READ_ROOM;
+	size_t needed = expected_input(connection) + room;
 	if (connection->inStart > 0) { /* as pqReadData() does before it counts what is free */
 		size_t unread = (size_t)(connection->inEnd - connection->inStart);
 		memmove(connection->inBuffer, connection->inBuffer + connection->inStart, unread);
@@ -132,9 +133,16 @@ void database_wipe_reserve_input(PGconn *connection)
 		grow(&connection->inBuffer, &connection->inBufSize, (size_t)connection->inEnd, needed);
 }
 
+void database_wipe_reserve_input(PGconn *connection)
+{
+	reserve_input(connection, READ_ROOM);
+}
+
 void database_wipe_reserve_output(PGconn *connection, size_t length)
 {
 	size_t needed = (size_t)connection->outCount + length + MESSAGE_ROOM;
+	if (connection->outCount >= SEND_AT)
+		reserve_input(connection, BLOCKED_ROOM);
 	if (needed > (size_t)connection->outBufSize)
 		grow(&connection->outBuffer, &connection->outBufSize, (size_t)connection->outCount, needed);
 }
@@ -145,8 +153,7 @@ void database_wipe_sent(PGconn *connection)
 		database_wipe_reserve_input(connection);
 }
 
-/* An empty buffer that grew for one large value gives way to a small one, since it would be wiped as a whole each time.
- */
+/* An empty buffer that grew for one large value gives way to a small one, since it is wiped as a whole. */
 static void wipe_empty(char **buffer, int *size)
 {
 	mem_wipe(*buffer, (size_t)*size);

@@ -32,7 +32,7 @@ bool database_wipe_quotes_no_value(const char *sqlstate);
 void database_wipe_reserve_input(PGconn *connection);
 /* The same behind a statement's PQsend*(), which reads when it cannot send. */
 void database_wipe_sent(PGconn *connection);
-/* Room for output: before a message with this many bytes of parameters. */
+/* Room for output: before a statement with this many bytes of parameters. */
 void database_wipe_reserve_output(PGconn *connection, size_t length);
 
 /* What has been consumed of the input and sent of the output. */
