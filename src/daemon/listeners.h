@@ -1,0 +1,25 @@
+#ifndef NEEDTOKNOW_DAEMON_LISTENERS_H
+#define NEEDTOKNOW_DAEMON_LISTENERS_H
+
+#include "daemon/configuration.h"
+
+#include <stddef.h>
+
+/*
+ * The sockets that callers connect to: the service manager's when it handed some over (socket activation), else one of
+ * our own. Opened once, by the supervisor; the workers inherit them, so that whoever waits in their queue waits for any
+ * worker, and loses nothing when one of them ends.
+ */
+#define LISTENERS_MAX 16
+
+struct listeners {
+	int count;
+	int sockets[LISTENERS_MAX];
+};
+
+/* 0, or -1 and one line in `error`. */
+int listeners_open(struct listeners *listeners, const struct listen_address *address, char *error, size_t error_size);
+/* This process's copies. Repeating it does no harm. */
+void listeners_close(struct listeners *listeners);
+
+#endif

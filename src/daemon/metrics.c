@@ -1,0 +1,287 @@
+#include "daemon/metrics.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+#define WHY_MAX 512
+
+/* ---- what is told of each worker ---- */
+
+enum origin {
+	FROM_SAMPLE,
+	FROM_SERVER,
+	FROM_TRAIN,
+	FROM_QUEUE,
+	FROM_SUPERVISOR, /* not of a sample: the page itself knows */
+};
+
+struct metric {
+	const char *name, *help;
+	bool is_counter; /* adds up over the workers that followed each other in one place; else the present one's */
+	enum origin origin;
+	size_t offset; /* of the uint64_t in its origin's struct */
+};
+
+#define SERVER(member) FROM_SERVER, offsetof(struct server_counters, member)
+#define TRAIN(member) FROM_TRAIN, offsetof(struct train_counters, member)
+#define QUEUE(member) FROM_QUEUE, offsetof(struct queue_counters, member)
+
+/* Those whose number is not merely copied. */
+enum {
+	METRIC_SERVING,
+	METRIC_CERTIFICATE_EXPIRY,
+	METRIC_HEARD,
+	METRIC_ALIVE,
+	METRIC_STARTS,
+	METRIC_STARTED_AT,
+	METRIC_COPIED,
+};
+
+static const struct metric metrics_table[] = {
+	[METRIC_SERVING] = { "needtoknow_worker_serving", "1 while the worker serves calls, else 0.", false,
+		FROM_SAMPLE, 0 },
+	[METRIC_CERTIFICATE_EXPIRY] = { "needtoknow_certificate_expiry_timestamp_seconds",
+		"When the certificate that the worker shows expires, in seconds since the epoch.", false, FROM_SAMPLE,
+		0 },
+	[METRIC_HEARD] = { "needtoknow_worker_heartbeat_timestamp_seconds",
+		"When the worker last wrote its figures, in seconds since the epoch.", false, FROM_SAMPLE, 0 },
+	[METRIC_ALIVE] = { "needtoknow_worker_alive", "1 while the worker's process lives, else 0.", false,
+		FROM_SUPERVISOR, 0 },
+	[METRIC_STARTS] = { "needtoknow_worker_starts_total", "Processes started in this worker's place.", true,
+		FROM_SUPERVISOR, 0 },
+	[METRIC_STARTED_AT] = { "needtoknow_worker_start_time_seconds",
+		"When the worker's process was started, in seconds since the epoch.", false, FROM_SUPERVISOR, 0 },
+	{ "needtoknow_connections_accepted_total", "TCP connections taken.", true, SERVER(connections_accepted) },
+	{ "needtoknow_connections_refused_total", "TCP connections closed at once, being more than max_connections.",
+		true, SERVER(connections_refused) },
+	{ "needtoknow_connections_open", "Connections open now.", false, SERVER(connections_open) },
+	{ "needtoknow_handshakes_failed_total",
+		"TLS handshakes that failed: no certificate, one not trusted, or no HTTP/2.", true,
+		SERVER(handshakes_failed) },
+	{ "needtoknow_connections_limit_closed_total", "Connections closed because a peer went past a limit.", true,
+		SERVER(limit_closed) },
+	{ "needtoknow_streams_opened_total", "HTTP/2 streams opened: calls begun.", true, SERVER(streams_opened) },
+	{ "needtoknow_streams_open", "HTTP/2 streams open now.", false, SERVER(streams_open) },
+	{ "needtoknow_read_bytes_total", "Bytes read from peers, decrypted.", true, SERVER(bytes_read) },
+	{ "needtoknow_written_bytes_total", "Bytes written to peers, before encryption.", true, SERVER(bytes_written) },
+	{ "needtoknow_trains_total", "Database transactions committed by the train.", true, TRAIN(trains) },
+	{ "needtoknow_train_calls_total", "Calls that these transactions carried.", true, TRAIN(calls) },
+	{ "needtoknow_ledger_entries_total", "Entries that these transactions added to the ledger.", true,
+		TRAIN(entries) },
+	{ "needtoknow_train_failures_total", "Transactions that failed as a whole.", true, TRAIN(failures) },
+	{ "needtoknow_train_bisections_total", "Transactions split to find the call whose data failed them.", true,
+		TRAIN(bisections) },
+	{ "needtoknow_train_rereads_total", "Calls that had to read again, since others had written meanwhile.", true,
+		TRAIN(again) },
+	{ "needtoknow_train_unknown_total", "COMMITs that were not answered for certain.", true, TRAIN(unknown) },
+	{ "needtoknow_recipients_connected", "Recipients that receive from this worker now.", false,
+		QUEUE(recipients) },
+	{ "needtoknow_subscriptions_open", "Receive streams open now.", false, QUEUE(subscriptions) },
+	{ "needtoknow_deliveries_total", "Deliveries begun.", true, QUEUE(deliveries) },
+	{ "needtoknow_deliveries_repeated_total", "Deliveries begun anew because nobody acknowledged them.", true,
+		QUEUE(repeats) },
+	{ "needtoknow_deliveries_held_total", "Deliveries held back: a value too large, a source that did not answer.",
+		true, QUEUE(held) },
+	{ "needtoknow_deliveries_abandoned_total", "Deliveries that were recorded and could not be sent any more.",
+		true, QUEUE(abandoned) },
+	{ "needtoknow_withdrawals_sent_total", "Withdrawals sent.", true, QUEUE(withdrawals) },
+};
+
+#define METRICS COUNT_OF(metrics_table)
+
+struct page {
+	_Atomic uint64_t values[METRICS]; /* of the present worker */
+	uint64_t carried[METRICS]; /* of those before it in this place; the supervisor's alone */
+	_Atomic uint32_t state; /* enum service_state */
+	_Atomic bool has_served;
+	/* Its last byte stays 0. A reader may see half of two sentences for a moment; both are ours. */
+	_Atomic char why[WHY_MAX];
+};
+
+struct metrics {
+	unsigned workers;
+	struct page *pages; /* shared */
+	char why[WHY_MAX + 32];
+};
+
+static struct page *page_of(const struct metrics *metrics, unsigned worker)
+{
+	assert(worker >= 1 && worker <= metrics->workers);
+	return &metrics->pages[worker - 1];
+}
+
+static void set(struct page *page, size_t metric, uint64_t value)
+{
+	atomic_store_explicit(&page->values[metric], value, memory_order_relaxed);
+}
+
+static uint64_t get(const struct page *page, size_t metric)
+{
+	return atomic_load_explicit(&page->values[metric], memory_order_relaxed);
+}
+
+struct metrics *metrics_new(unsigned workers)
+{
+	void *pages =
+		mmap(NULL, workers * sizeof(struct page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (pages == MAP_FAILED)
+		return NULL;
+	struct metrics *metrics = mem_calloc(1, sizeof *metrics);
+	metrics->workers = workers;
+	metrics->pages = pages;
+	return metrics;
+}
+
+void metrics_free(struct metrics *metrics)
+{
+	if (!metrics)
+		return;
+	munmap(metrics->pages, metrics->workers * sizeof *metrics->pages);
+	mem_free(metrics);
+}
+
+/* ---- written ---- */
+
+static void set_why(struct page *page, const char *why)
+{
+	size_t length = strnlen(why, WHY_MAX - 1);
+	for (size_t i = 0; i <= length; i++)
+		atomic_store_explicit(&page->why[i], i < length ? why[i] : '\0', memory_order_relaxed);
+}
+
+void metrics_publish(struct metrics *metrics, unsigned worker, const struct metrics_sample *sample)
+{
+	struct page *page = page_of(metrics, worker);
+	const void *const origins[] = {
+		[FROM_SERVER] = sample->server,
+		[FROM_TRAIN] = sample->train,
+		[FROM_QUEUE] = sample->queue,
+	};
+	for (size_t metric = METRIC_COPIED; metric < METRICS; metric++) {
+		const char *origin = origins[metrics_table[metric].origin];
+		if (origin)
+			set(page, metric, *(const uint64_t *)(const void *)(origin + metrics_table[metric].offset));
+	}
+	set(page, METRIC_SERVING, sample->state == SERVICE_SERVING);
+	set(page, METRIC_CERTIFICATE_EXPIRY, (uint64_t)sample->certificate_expiry);
+	set(page, METRIC_HEARD, (uint64_t)time(NULL));
+	set_why(page, sample->why);
+	atomic_store(&page->state, (uint32_t)sample->state);
+	if (sample->state == SERVICE_SERVING)
+		atomic_store(&page->has_served, true);
+}
+
+void metrics_worker_started(struct metrics *metrics, unsigned worker)
+{
+	struct page *page = page_of(metrics, worker);
+	uint64_t now = (uint64_t)time(NULL);
+	set(page, METRIC_ALIVE, 1);
+	set(page, METRIC_STARTS, 1);
+	set(page, METRIC_STARTED_AT, now);
+	set(page, METRIC_HEARD, now);
+	set_why(page, "it is starting");
+	atomic_store(&page->state, SERVICE_STARTING);
+}
+
+/* It writes no more: what it counted is added to what those before it had counted. */
+void metrics_worker_ended(struct metrics *metrics, unsigned worker)
+{
+	struct page *page = page_of(metrics, worker);
+	for (size_t metric = 0; metric < METRICS; metric++) {
+		if (metrics_table[metric].is_counter)
+			page->carried[metric] += get(page, metric);
+		set(page, metric, 0);
+	}
+	set_why(page, "it has ended");
+	atomic_store(&page->state, SERVICE_NOT_SERVING);
+}
+
+/* ---- read ---- */
+
+bool metrics_is_alive(const struct metrics *metrics, unsigned worker)
+{
+	return get(page_of(metrics, worker), METRIC_ALIVE) != 0;
+}
+
+enum service_state metrics_state(const struct metrics *metrics, unsigned worker)
+{
+	return (enum service_state)atomic_load(&page_of(metrics, worker)->state);
+}
+
+bool metrics_has_served(const struct metrics *metrics, unsigned worker)
+{
+	return atomic_load(&page_of(metrics, worker)->has_served);
+}
+
+int64_t metrics_heard(const struct metrics *metrics, unsigned worker)
+{
+	return (int64_t)get(page_of(metrics, worker), METRIC_HEARD);
+}
+
+unsigned metrics_alive(const struct metrics *metrics)
+{
+	unsigned count = 0;
+	for (unsigned worker = 1; worker <= metrics->workers; worker++)
+		count += metrics_is_alive(metrics, worker);
+	return count;
+}
+
+unsigned metrics_serving(const struct metrics *metrics)
+{
+	unsigned count = 0;
+	for (unsigned worker = 1; worker <= metrics->workers; worker++)
+		count += metrics_is_alive(metrics, worker) && metrics_state(metrics, worker) == SERVICE_SERVING;
+	return count;
+}
+
+const char *metrics_why(struct metrics *metrics)
+{
+	if (metrics_serving(metrics) > 0)
+		return "serving";
+	for (unsigned worker = 1; worker <= metrics->workers; worker++) {
+		const struct page *page = page_of(metrics, worker);
+		if (!metrics_is_alive(metrics, worker))
+			continue;
+		size_t length = 0;
+		for (char next;
+			length < WHY_MAX && (next = atomic_load_explicit(&page->why[length], memory_order_relaxed));)
+			metrics->why[length++] = next;
+		metrics->why[length] = '\0';
+		return metrics->why;
+	}
+	return "no worker is alive";
+}
+
+static void write_worker_metric(const struct metrics *metrics, size_t metric, struct evbuffer *out)
+{
+	const struct metric *about = &metrics_table[metric];
+	evbuffer_add_printf(out, "# HELP %s %s\n# TYPE %s %s\n", about->name, about->help, about->name,
+		about->is_counter ? "counter" : "gauge");
+	for (unsigned worker = 1; worker <= metrics->workers; worker++) {
+		const struct page *page = page_of(metrics, worker);
+		evbuffer_add_printf(out, "%s{worker=\"%u\"} %" PRIu64 "\n", about->name, worker,
+			page->carried[metric] + get(page, metric));
+	}
+}
+
+void metrics_write(const struct metrics *metrics, struct evbuffer *out)
+{
+	evbuffer_add_printf(out,
+		"# HELP needtoknow_build_info The version that runs.\n"
+		"# TYPE needtoknow_build_info gauge\n"
+		"needtoknow_build_info{version=\"" NEEDTOKNOW_VERSION "\"} 1\n"
+		"# HELP needtoknow_workers Workers that the configuration asks for.\n"
+		"# TYPE needtoknow_workers gauge\n"
+		"needtoknow_workers %u\n",
+		metrics->workers);
+	for (size_t metric = 0; metric < METRICS; metric++)
+		write_worker_metric(metrics, metric, out);
+}

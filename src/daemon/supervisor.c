@@ -1,0 +1,360 @@
+#include "daemon/supervisor.h"
+
+#include "base/log.h"
+#include "daemon/metrics.h"
+#include "daemon/monitor.h"
+#include "daemon/notify.h"
+#include "daemon/restart.h"
+#include "daemon/signal_watch.h"
+#include "daemon/worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECOND INT64_C(1000000)
+#define MILLISECOND INT64_C(1000)
+#define KILL_GRACE (5 * SECOND) /* beyond the workers' own drain time-out */
+#define STATUS_MAX 600
+
+/* Where one worker after the other is. */
+struct place {
+	struct supervisor *supervisor;
+	unsigned number;
+	pid_t pid; /* 0: nobody */
+	int64_t started;
+	struct restart restart;
+	struct loop_timer start;
+};
+
+struct supervisor {
+	const struct configuration *configuration;
+	struct listeners *listeners;
+	SSL_CTX *tls; /* what a new worker starts with */
+	struct metrics *metrics;
+	struct loop *loop;
+	struct signal_watch *signals;
+	struct monitor *monitor;
+	int changed; /* eventfd: a worker's state has changed */
+	struct event *changed_event;
+	struct loop_timer tick, kill;
+	int64_t watchdog; /* microseconds within which the service manager wants to hear of us; 0: never */
+	bool ready, reloading, stopping;
+	int status;
+	char told[STATUS_MAX]; /* to the service manager */
+	struct place places[WORKERS_MAX];
+};
+
+static struct place *place_of(struct supervisor *supervisor, pid_t pid)
+{
+	for (unsigned i = 0; i < supervisor->configuration->workers; i++) {
+		if (supervisor->places[i].pid == pid)
+			return &supervisor->places[i];
+	}
+	return NULL;
+}
+
+static void signal_all(const struct supervisor *supervisor, int number)
+{
+	for (unsigned i = 0; i < supervisor->configuration->workers; i++) {
+		if (supervisor->places[i].pid > 0)
+			kill(supervisor->places[i].pid, number);
+	}
+}
+
+/* ---- what the service manager is told ---- */
+
+/* A worker that lives and has said nothing for so long hangs; while all who live do, the manager's watchdog is to bite.
+ */
+static bool is_well(const struct supervisor *supervisor)
+{
+	int64_t oldest = time(NULL) - (supervisor->watchdog + SECOND - 1) / SECOND;
+	if (metrics_alive(supervisor->metrics) == 0)
+		return true; /* being restarted: that is ours to do, and we do it */
+	for (unsigned number = 1; number <= supervisor->configuration->workers; number++) {
+		if (metrics_is_alive(supervisor->metrics, number) &&
+			metrics_heard(supervisor->metrics, number) >= oldest)
+			return true;
+	}
+	return false;
+}
+
+static void tell_state(struct supervisor *supervisor)
+{
+	char status[STATUS_MAX];
+	unsigned serving = metrics_serving(supervisor->metrics), workers = supervisor->configuration->workers;
+	if (serving > 0)
+		snprintf(status, sizeof status, "%u of %u workers serve", serving, workers);
+	else
+		snprintf(status, sizeof status, "not serving: %s", metrics_why(supervisor->metrics));
+	if (serving > 0 && !supervisor->ready) {
+		supervisor->ready = true;
+		log_info("supervisor", "ready: %s", status);
+		notify("READY=1\nSTATUS=%s", status);
+	} else if (strcmp(status, supervisor->told) != 0) {
+		notify("STATUS=%s", status);
+	}
+	memcpy(supervisor->told, status, sizeof status);
+}
+
+static void tick(void *context)
+{
+	struct supervisor *supervisor = context;
+	int64_t interval = SECOND;
+	tell_state(supervisor);
+	if (supervisor->reloading && supervisor->ready) {
+		supervisor->reloading = false;
+		notify("READY=1");
+	}
+	if (supervisor->watchdog > 0) {
+		if (is_well(supervisor))
+			notify("WATCHDOG=1");
+		if (supervisor->watchdog / 2 < interval)
+			interval = supervisor->watchdog / 2;
+	}
+	loop_timer_set(&supervisor->tick, interval);
+}
+
+static void state_changed(evutil_socket_t fd, short what, void *context)
+{
+	uint64_t changes;
+	(void)what;
+	if (read(fd, &changes, sizeof changes) == sizeof changes)
+		tell_state(context);
+}
+
+/* ---- the end ---- */
+
+static void kill_rest(void *context)
+{
+	struct supervisor *supervisor = context;
+	for (unsigned i = 0; i < supervisor->configuration->workers; i++) {
+		if (supervisor->places[i].pid > 0)
+			log_error("supervisor", "worker %u has not ended in time: it is killed", i + 1);
+	}
+	signal_all(supervisor, SIGKILL);
+}
+
+static void stop_when_alone(struct supervisor *supervisor)
+{
+	if (metrics_alive(supervisor->metrics) == 0)
+		loop_stop(supervisor->loop);
+}
+
+static void begin_stop(struct supervisor *supervisor, int status)
+{
+	if (supervisor->stopping)
+		return;
+	supervisor->stopping = true;
+	supervisor->status = status;
+	notify("STOPPING=1");
+	listeners_close(supervisor->listeners);
+	for (unsigned i = 0; i < supervisor->configuration->workers; i++)
+		loop_timer_clear(&supervisor->places[i].start);
+	signal_all(supervisor, SIGTERM);
+	loop_timer_set(&supervisor->kill, supervisor->configuration->drain_timeout_ms * MILLISECOND + KILL_GRACE);
+	stop_when_alone(supervisor);
+}
+
+/* ---- workers come and go ---- */
+
+static void retire(struct place *place, int64_t now)
+{
+	struct supervisor *supervisor = place->supervisor;
+	int64_t delay = restart_died(&place->restart, place->started, now);
+	log_warning("supervisor", "worker %u is started again in %.1f s", place->number, (double)delay / SECOND);
+	loop_timer_set(&place->start, delay);
+	for (unsigned i = 0; i < supervisor->configuration->workers; i++) {
+		if (metrics_has_served(supervisor->metrics, i + 1) ||
+			!restart_is_hopeless(&supervisor->places[i].restart, now))
+			return;
+	}
+	log_error("supervisor", "every worker has died %d times within a minute and none has ever served: giving up",
+		RESTART_DEATHS);
+	begin_stop(supervisor, EXIT_FAILURE);
+}
+
+static void start_worker(void *context)
+{
+	struct place *place = context;
+	struct supervisor *supervisor = place->supervisor;
+	const struct worker_config config = {
+		.configuration = supervisor->configuration,
+		.number = place->number,
+		.supervisor = getpid(),
+		.listeners = supervisor->listeners,
+		.tls = supervisor->tls,
+		.metrics = supervisor->metrics,
+		.changed = supervisor->changed,
+	};
+	place->started = loop_now(supervisor->loop);
+	metrics_worker_started(supervisor->metrics, place->number);
+	pid_t pid = fork();
+	if (pid == 0)
+		exit(worker_run(&config));
+	if (pid < 0) {
+		log_error("supervisor", "worker %u cannot be started: %s", place->number, strerror(errno));
+		metrics_worker_ended(supervisor->metrics, place->number);
+		retire(place, place->started);
+		return;
+	}
+	place->pid = pid;
+}
+
+static void worker_ended(struct place *place, int status)
+{
+	struct supervisor *supervisor = place->supervisor;
+	bool in_order = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+	if (WIFSIGNALED(status))
+		log_error("supervisor", "worker %u, process %d, was ended by signal %d, %s", place->number,
+			(int)place->pid, WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else if (!in_order || !supervisor->stopping)
+		log_error("supervisor", "worker %u, process %d, ended with exit code %d", place->number,
+			(int)place->pid, WEXITSTATUS(status));
+	place->pid = 0;
+	metrics_worker_ended(supervisor->metrics, place->number);
+	tell_state(supervisor);
+	if (!supervisor->stopping) {
+		retire(place, loop_now(supervisor->loop));
+		return;
+	}
+	if (!in_order)
+		supervisor->status = EXIT_FAILURE;
+	stop_when_alone(supervisor);
+}
+
+static void reap(struct supervisor *supervisor)
+{
+	int status;
+	pid_t pid;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		struct place *place = place_of(supervisor, pid);
+		if (place) /* else, as process 1 of a container, somebody else's orphan */
+			worker_ended(place, status);
+	}
+}
+
+/* ---- signals ---- */
+
+static void reload(struct supervisor *supervisor)
+{
+	char error[512];
+	log_info("supervisor", "reloading");
+	notify_reloading();
+	supervisor->reloading = true;
+	SSL_CTX *tls = tls_server_new(&supervisor->configuration->tls, error, sizeof error);
+	if (tls) {
+		SSL_CTX_free(supervisor->tls);
+		supervisor->tls = tls;
+	} /* else the workers, who find the same, say why */
+	signal_all(supervisor, SIGHUP);
+}
+
+static void signalled(void *context, int number)
+{
+	struct supervisor *supervisor = context;
+	switch (number) {
+	case SIGCHLD:
+		reap(supervisor);
+		break;
+	case SIGHUP:
+		if (!supervisor->stopping)
+			reload(supervisor);
+		break;
+	default:
+		if (!supervisor->stopping)
+			log_info("supervisor", "stopping: %s", strsignal(number));
+		begin_stop(supervisor, EXIT_SUCCESS);
+		break;
+	}
+}
+
+/* ---- birth and death of it all ---- */
+
+static int open_monitor(struct supervisor *supervisor)
+{
+	const struct listen_address *address = &supervisor->configuration->metrics_listen;
+	if (address->port == 0)
+		return 0;
+	supervisor->monitor = monitor_new(supervisor->loop, address, supervisor->metrics);
+	if (supervisor->monitor)
+		return 0;
+	log_error("supervisor", address->is_ipv6 ? "metrics_listen: [%s]:%u: %s" : "metrics_listen: %s:%u: %s",
+		address->host, address->port, strerror(errno));
+	return -1;
+}
+
+static int prepare(struct supervisor *supervisor)
+{
+	unsigned workers = supervisor->configuration->workers;
+	supervisor->changed = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (supervisor->changed < 0 || !(supervisor->metrics = metrics_new(workers)) ||
+		!(supervisor->loop = loop_new()) ||
+		!(supervisor->signals = signal_watch_new(supervisor->loop, signalled, supervisor))) {
+		log_error("supervisor", "cannot start: %s", strerror(errno));
+		return -1;
+	}
+	supervisor->changed_event = event_new(
+		loop_base(supervisor->loop), supervisor->changed, EV_READ | EV_PERSIST, state_changed, supervisor);
+	assert(supervisor->changed_event);
+	int rc = event_add(supervisor->changed_event, NULL);
+	assert(rc == 0);
+	loop_timer_init(&supervisor->tick, supervisor->loop, tick, supervisor);
+	loop_timer_init(&supervisor->kill, supervisor->loop, kill_rest, supervisor);
+	for (unsigned i = 0; i < workers; i++) {
+		struct place *place = &supervisor->places[i];
+		place->supervisor = supervisor;
+		place->number = i + 1;
+		loop_timer_init(&place->start, supervisor->loop, start_worker, place);
+		loop_timer_set(&place->start, 0);
+	}
+	return open_monitor(supervisor);
+}
+
+static void release(struct supervisor *supervisor)
+{
+	monitor_free(supervisor->monitor);
+	for (unsigned i = 0; i < supervisor->configuration->workers; i++)
+		loop_timer_release(&supervisor->places[i].start);
+	loop_timer_release(&supervisor->tick);
+	loop_timer_release(&supervisor->kill);
+	if (supervisor->changed_event)
+		event_free(supervisor->changed_event);
+	signal_watch_free(supervisor->signals);
+	loop_free(supervisor->loop);
+	metrics_free(supervisor->metrics);
+	if (supervisor->changed >= 0)
+		close(supervisor->changed);
+	SSL_CTX_free(supervisor->tls);
+	listeners_close(supervisor->listeners);
+}
+
+int supervisor_run(const struct configuration *configuration, struct listeners *listeners, SSL_CTX *tls)
+{
+	struct supervisor supervisor = {
+		.configuration = configuration,
+		.listeners = listeners,
+		.tls = tls,
+		.watchdog = notify_watchdog(),
+		.status = EXIT_FAILURE,
+	};
+	SSL_CTX_up_ref(tls);
+	signals_block();
+	if (prepare(&supervisor) == 0) {
+		log_info("supervisor", "needtoknowd " NEEDTOKNOW_VERSION " starts %u workers, process %d",
+			configuration->workers, (int)getpid());
+		tick(&supervisor);
+		if (loop_run(supervisor.loop) != 0)
+			log_error("supervisor", "the event loop has failed");
+		log_info("supervisor", "ended");
+	}
+	release(&supervisor);
+	return supervisor.status;
+}
