@@ -160,6 +160,11 @@ void key_table_forget(struct key_table *table, uint64_t oldest)
 	}
 }
 
+size_t key_table_size(const struct key_table *table)
+{
+	return HASH_COUNT(table->entries);
+}
+
 const uint8_t *key_table_written(struct key_table *table, size_t *length)
 {
 	size_t count = 0;

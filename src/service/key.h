@@ -51,6 +51,9 @@ void key_table_foreign(struct key_table *table, uint64_t hash, uint64_t train);
 /* No call ashore or aboard has read before `oldest`: what was written earlier is forgotten. */
 void key_table_forget(struct key_table *table, uint64_t oldest);
 
+/* Keys that are remembered. */
+size_t key_table_size(const struct key_table *table);
+
 /* The exclusive keys aboard, 8 bytes each, big-endian; for the other workers. Valid until the table changes. */
 const uint8_t *key_table_written(struct key_table *table, size_t *length);
 
