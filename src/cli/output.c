@@ -72,22 +72,41 @@ void output_text(FILE *file, const char *text)
 	}
 }
 
-void output_line(FILE *file, const char *key, const char *value)
+void output_pair(FILE *file, const char *key, int width, const char *value)
 {
-	fprintf(file, "  %s%-12s%s ", output_style(file, STYLE_DIM), key, output_style(file, STYLE_PLAIN));
+	int padding = width - (int)strlen(key);
+
+	fprintf(file, "  %s", output_style(file, STYLE_DIM));
+	output_text(file, key);
+	fprintf(file, "%s%*s ", output_style(file, STYLE_PLAIN), padding > 0 ? padding : 0, "");
 	output_text(file, value);
 	putc('\n', file);
+}
+
+void output_line(FILE *file, const char *key, const char *value)
+{
+	output_pair(file, key, OUTPUT_KEY_WIDTH, value);
 }
 
 const char *output_time(const Google__Protobuf__Timestamp *time, char out[OUTPUT_TIME_MAX])
 {
 	int64_t microseconds;
 
-	_Static_assert(OUTPUT_TIME_MAX >= TIME_TEXT_MAX, "room for a time");
 	if (time == NULL || time_from_timestamp(time, &microseconds) != 0)
 		return "-";
-	time_format(microseconds, out);
+	time_format(microseconds - (microseconds % TIME_SECOND + TIME_SECOND) % TIME_SECOND, out);
 	return out;
+}
+
+static json_t *json_time(const Google__Protobuf__Timestamp *time)
+{
+	char text[TIME_TEXT_MAX];
+	int64_t microseconds;
+
+	if (time_from_timestamp(time, &microseconds) != 0)
+		return json_null();
+	time_format(microseconds, text);
+	return json_string(text);
 }
 
 /* `DISCLOSURE_STATE_` of `DISCLOSURE_STATE_UNSPECIFIED`, the first of every enum. */
@@ -145,12 +164,10 @@ static json_t *json_hex(const ProtobufCBinaryData *bytes)
 
 static json_t *json_submessage(const ProtobufCMessage *message)
 {
-	char time[OUTPUT_TIME_MAX];
-
 	if (message == NULL)
 		return json_null();
 	if (message->descriptor == &google__protobuf__timestamp__descriptor)
-		return json_string(output_time((const Google__Protobuf__Timestamp *)message, time));
+		return json_time((const Google__Protobuf__Timestamp *)message);
 	return output_json(message);
 }
 

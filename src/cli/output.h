@@ -32,10 +32,12 @@ const char *output_style(FILE *file, enum style style);
 /* Text from elsewhere: control characters and those that change the direction of writing are shown as escapes. */
 void output_text(FILE *file, const char *text);
 
-/* `key     value`, the value escaped. */
-void output_line(FILE *file, const char *key, const char *value);
+/* `key     value`, both escaped; the key takes at least `width` columns. */
+#define OUTPUT_KEY_WIDTH 12
+void output_pair(FILE *file, const char *key, int width, const char *value);
+void output_line(FILE *file, const char *key, const char *value); /* of OUTPUT_KEY_WIDTH */
 
-/* RFC 3339 in UTC, `-` for NULL. */
+/* RFC 3339 in UTC, whole seconds; `-` for NULL. */
 #define OUTPUT_TIME_MAX 40
 const char *output_time(const Google__Protobuf__Timestamp *time, char out[OUTPUT_TIME_MAX]);
 
@@ -48,8 +50,8 @@ int output_enum_parse(const ProtobufCEnumDescriptor *type, const char *name, siz
 void output_hex(FILE *file, const uint8_t *bytes, size_t length);
 
 /*
- * A message as a JSON object: the contract's field names; times as RFC 3339; bytes as hexadecimal digits; enums as
- * output_enum(); what is absent as null. Owned by the caller.
+ * A message as a JSON object: the contract's field names; times as RFC 3339 to the microsecond; bytes as hexadecimal
+ * digits; enums as output_enum(); what is absent as null. Owned by the caller.
  */
 json_t *output_json(const ProtobufCMessage *message);
 /* One object a line; takes the reference over. 0, or -1 as output_flush(), which is included. */

@@ -65,14 +65,26 @@ static void booking_and(const char *booking_id, const char *disclosure_id)
 	output_text(stdout, disclosure_id);
 }
 
-static void print_field(const struct view *view, const Needtoknow__V1__Field *field)
+static void print_field(const struct view *view, const Needtoknow__V1__Field *field, int width)
 {
 	if (field->is_null)
-		output_line(stdout, field->name, "(none)");
+		output_pair(stdout, field->name, width, "(none)");
 	else if (field->sensitive && !view->show_sensitive)
-		output_line(stdout, field->name, MASK " (--show-sensitive shows it)");
+		output_pair(stdout, field->name, width, MASK " (--show-sensitive shows it)");
 	else
-		output_line(stdout, field->name, field->value);
+		output_pair(stdout, field->name, width, field->value);
+}
+
+static void print_fields(const struct view *view, const Needtoknow__V1__Delivery *delivery)
+{
+	int width = OUTPUT_KEY_WIDTH;
+
+	for (size_t i = 0; i < delivery->n_fields; i++) {
+		int length = (int)strlen(delivery->fields[i]->name);
+		width = length > width ? length : width;
+	}
+	for (size_t i = 0; i < delivery->n_fields; i++)
+		print_field(view, delivery->fields[i], width);
 }
 
 static void print_delivery(const struct view *view, const Needtoknow__V1__Delivery *delivery)
@@ -93,8 +105,7 @@ static void print_delivery(const struct view *view, const Needtoknow__V1__Delive
 	output_line(stdout, "to", output_time(delivery->ends_at, time));
 	output_line(stdout, "use until", output_time(delivery->expires_at, time));
 	output_line(stdout, "delete by", output_time(delivery->delete_by, time));
-	for (size_t i = 0; i < delivery->n_fields; i++)
-		print_field(view, delivery->fields[i]);
+	print_fields(view, delivery);
 }
 
 /* `{"event":"delivery",...}`: the event first, then the message. */

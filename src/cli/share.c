@@ -4,12 +4,14 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/show.h"
+#include "pure/decision.h"
 #include "pure/identifier.h"
 #include "pure/time.h"
 
 #include <needtoknow/methods.h>
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 #define BOOKING_FLAGS                                                                                                  \
@@ -111,6 +113,15 @@ enum exit_code share_run(const struct invocation *invocation)
 	return code;
 }
 
+/* What the contract says about a reason, and what to do. */
+static void print_meaning(const char *reason)
+{
+	int value;
+
+	if (output_enum_parse(&needtoknow__v1__reason__descriptor, reason, strlen(reason), &value) == 0)
+		printf(", %s", reason_message((Needtoknow__V1__Reason)value));
+}
+
 static enum exit_code print_explanation(
 	const struct invocation *invocation, const Needtoknow__V1__ExplainResponse *response)
 {
@@ -123,6 +134,7 @@ static enum exit_code print_explanation(
 	if (!response->allowed) {
 		fputs(": ", stdout);
 		output_text(stdout, response->reason);
+		print_meaning(response->reason);
 	}
 	putchar('\n');
 	show_releases(response->releases, response->n_releases);

@@ -63,7 +63,7 @@ static void test_for_people(void **state)
 	HAS(ran.out, "DELIVERY visit of home-cleaning for booking B1, disclosure D\n");
 	HAS(ran.out,
 		"client.given_name Al\\x1B[31mice\n"); /* no escape sequence from a database reaches the terminal */
-	HAS(ran.out, "client.door_code ******** (--show-sensitive shows it)\n");
+	HAS(ran.out, "client.door_code  ******** (--show-sensitive shows it)\n");
 	HAS(ran.out, "WITHDRAWAL booking B1, disclosure D: REVOKED, stop using it\n  1 delivery wiped from memory");
 	HAS(ran.out, "CONFIRMED disclosure D: needtoknow has recorded its deletion\n");
 	HAS(ran.out, "EXPIRED booking B1, disclosure E: its time is over, 1 delivery wiped from memory\n");
@@ -80,7 +80,7 @@ static void test_sensitive_when_asked(void **state)
 	scenario("{\"streams\": [[{\"delivery\": \"d1\", \"disclosure\": \"D\"}, {\"end\": 1}]]}");
 	run(&ran, "receive", "--until-empty", "--show-sensitive", NULL);
 	assert_int_equal(ran.code, EXIT_OK);
-	HAS(ran.out, "client.door_code 4711\n");
+	HAS(ran.out, "client.door_code  4711\n");
 }
 
 static void test_json(void **state)
