@@ -7,7 +7,8 @@ void delivery_id_format(const struct delivery_key *key, char out[DELIVERY_ID_MAX
 {
 	char uuid[UUID_TEXT_LENGTH + 1];
 	uuid_format(key->disclosure, uuid);
-	snprintf(out, DELIVERY_ID_MAX, "%s-%u-%u", uuid, (unsigned)(uint16_t)key->release, (unsigned)(uint16_t)key->serial);
+	snprintf(out, DELIVERY_ID_MAX, "%s-%u-%u", uuid, (unsigned)(uint16_t)key->release,
+		(unsigned)(uint16_t)key->serial);
 }
 
 /* `-` and a decimal number up to INT16_MAX without leading zeros; the rest of the text, or NULL. */

@@ -15,8 +15,9 @@
 #include <string.h>
 
 /*
- * ListEntries. That an auditor asks is an entry itself (P9), committed before the first line is read. With an id in the filter the
- * entries are found through it; without one the ledger is walked, skipping packed rows that hold nothing of what is asked.
+ * ListEntries. That an auditor asks is an entry itself (P9), committed before the first line is read. With an id in the
+ * filter the entries are found through it; without one the ledger is walked, skipping packed rows that hold nothing of
+ * what is asked.
  */
 #define LIST_ASK_STEP 3 /* list_ask, in the table below */
 #define ROWS_AT_ONCE 32
@@ -30,7 +31,7 @@ struct list {
 	struct entry_filter filter;
 	int32_t page_size;
 	bool first_page, end;
-	int64_t position;       /* the last index that was looked at */
+	int64_t position; /* the last index that was looked at */
 	unsigned readings;
 	struct subject subject;
 
@@ -55,9 +56,11 @@ static enum step_result list_decode(struct call *call)
 		return STEP_NEXT;
 	list->request = request;
 	call->state = list;
-	if (!request_page_size(call, request->page_size, &list->page_size) || !entry_filter_decode(call, request->filter, request->newest_first, &list->filter))
+	if (!request_page_size(call, request->page_size, &list->page_size) ||
+		!entry_filter_decode(call, request->filter, request->newest_first, &list->filter))
 		return STEP_DONE;
-	if (!request_page_token(call, request->page_token, list->filter.scope, sizeof list->filter.scope, &list->position, sizeof list->position, &found))
+	if (!request_page_token(call, request->page_token, list->filter.scope, sizeof list->filter.scope,
+		    &list->position, sizeof list->position, &found))
 		return STEP_DONE;
 	list->first_page = !found;
 	if (!found)
@@ -111,8 +114,10 @@ static enum boarding list_board(struct call *call, struct departure *departure)
 	}
 	struct recorded recorded = departure_entry(departure, &draft.entry);
 	if (list->subject.known)
-		departure_write(departure, WRITE_ENTRY_REFERENCE, (struct cell[]){ cell_number((int64_t)recorded.index), cell_bytes(NULL, 0),
-			cell_text(list->filter.subject_id), cell_text(NULL), cell_text(NULL), cell_text(NULL) });
+		departure_write(departure, WRITE_ENTRY_REFERENCE,
+			(struct cell[]){ cell_number((int64_t)recorded.index), cell_bytes(NULL, 0),
+				cell_text(list->filter.subject_id), cell_text(NULL), cell_text(NULL),
+				cell_text(NULL) });
 	return BOARDED;
 }
 
@@ -193,12 +198,17 @@ static void packed_row(struct call *call, void *target, const PGresult *result, 
 	}
 }
 
-static const struct read_kind rows_forward = { .statement = &sql_ledger_rows_forward, .from = READ_AUDIT,
-	.types = { PG_INT8, PG_INT8, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_INT4 }, .row = packed_row };
-static const struct read_kind rows_backward = { .statement = &sql_ledger_rows_backward, .from = READ_AUDIT,
-	.types = { PG_INT8, PG_INT8, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_INT4 }, .row = packed_row };
-static const struct read_kind rows_holding = { .statement = &sql_ledger_rows_holding, .from = READ_AUDIT, .types = { PG_INT8, PG_INT8 },
+static const struct read_kind rows_forward = { .statement = &sql_ledger_rows_forward,
+	.from = READ_AUDIT,
+	.types = { PG_INT8, PG_INT8, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_INT4 },
 	.row = packed_row };
+static const struct read_kind rows_backward = { .statement = &sql_ledger_rows_backward,
+	.from = READ_AUDIT,
+	.types = { PG_INT8, PG_INT8, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_INT4 },
+	.row = packed_row };
+static const struct read_kind rows_holding = {
+	.statement = &sql_ledger_rows_holding, .from = READ_AUDIT, .types = { PG_INT8, PG_INT8 }, .row = packed_row
+};
 
 static void index_row(struct call *call, void *target, const PGresult *result, int row)
 {
@@ -208,12 +218,27 @@ static void index_row(struct call *call, void *target, const PGresult *result, i
 		list->indices[list->index_count++] = row_int(result, row, 1);
 }
 
-#define BY_TYPES { PG_UUID, PG_TEXT, PG_TEXT, PG_TEXT, PG_INT8, PG_INT8, PG_INT4 }
+#define BY_TYPES                                                                                                       \
+	{                                                                                                              \
+		PG_UUID, PG_TEXT, PG_TEXT, PG_TEXT, PG_INT8, PG_INT8, PG_INT4                                          \
+	}
 static const struct read_kind indices_by[] = {
-	[ENTRY_FILTER_BY_DISCLOSURE] = { .statement = &sql_entries_of_disclosure, .from = READ_AUDIT, .types = BY_TYPES, .row = index_row },
-	[ENTRY_FILTER_BY_BOOKING] = { .statement = &sql_entries_of_booking, .from = READ_AUDIT, .types = BY_TYPES, .row = index_row },
-	[ENTRY_FILTER_BY_SUBJECT] = { .statement = &sql_entries_of_subject, .from = READ_AUDIT, .types = BY_TYPES, .row = index_row },
-	[ENTRY_FILTER_BY_RECIPIENT] = { .statement = &sql_entries_of_recipient, .from = READ_AUDIT, .types = BY_TYPES, .row = index_row },
+	[ENTRY_FILTER_BY_DISCLOSURE] = { .statement = &sql_entries_of_disclosure,
+		.from = READ_AUDIT,
+		.types = BY_TYPES,
+		.row = index_row },
+	[ENTRY_FILTER_BY_BOOKING] = { .statement = &sql_entries_of_booking,
+		.from = READ_AUDIT,
+		.types = BY_TYPES,
+		.row = index_row },
+	[ENTRY_FILTER_BY_SUBJECT] = { .statement = &sql_entries_of_subject,
+		.from = READ_AUDIT,
+		.types = BY_TYPES,
+		.row = index_row },
+	[ENTRY_FILTER_BY_RECIPIENT] = { .statement = &sql_entries_of_recipient,
+		.from = READ_AUDIT,
+		.types = BY_TYPES,
+		.row = index_row },
 };
 
 static void ask_rows(struct call *call, struct list *list)
@@ -221,9 +246,10 @@ static void ask_rows(struct call *call, struct list *list)
 	const struct entry_filter *filter = &list->filter;
 	bool newest_first = list->request->newest_first;
 	list->rows = 0;
-	batch_read(call, newest_first ? &rows_backward : &rows_forward, list, (struct cell[]){ cell_number(list->position),
-		cell_number((int64_t)filter->kinds), cell_number(filter->recorded_from), cell_number(filter->recorded_until),
-		cell_number(ROWS_AT_ONCE) });
+	batch_read(call, newest_first ? &rows_backward : &rows_forward, list,
+		(struct cell[]){ cell_number(list->position), cell_number((int64_t)filter->kinds),
+			cell_number(filter->recorded_from), cell_number(filter->recorded_until),
+			cell_number(ROWS_AT_ONCE) });
 }
 
 static void ask_indices(struct call *call, struct list *list)
@@ -231,9 +257,10 @@ static void ask_indices(struct call *call, struct list *list)
 	const struct entry_filter *filter = &list->filter;
 	int64_t direction = list->request->newest_first ? -1 : 1;
 	list->index_count = 0;
-	batch_read(call, &indices_by[filter->by], list, (struct cell[]){ cell_bytes(filter->by_disclosure ? filter->disclosure_id : NULL, 16),
-		cell_text(filter->subject_id), cell_text(filter->booking_id), cell_text(filter->recipient_id), cell_number(direction),
-		cell_number(list->position), cell_number(list->page_size) });
+	batch_read(call, &indices_by[filter->by], list,
+		(struct cell[]){ cell_bytes(filter->by_disclosure ? filter->disclosure_id : NULL, 16),
+			cell_text(filter->subject_id), cell_text(filter->booking_id), cell_text(filter->recipient_id),
+			cell_number(direction), cell_number(list->position), cell_number(list->page_size) });
 }
 
 static enum step_result list_ask(struct call *call)
@@ -253,7 +280,8 @@ static enum step_result list_ask_bodies(struct call *call)
 	if (call->reads)
 		return STEP_WAIT;
 	for (size_t i = 0; list->filter.by && i < list->index_count; i++)
-		batch_read(call, &rows_holding, list, (struct cell[]){ cell_number(list->indices[i]), cell_number((int64_t)(uintptr_t)list) });
+		batch_read(call, &rows_holding, list,
+			(struct cell[]){ cell_number(list->indices[i]), cell_number((int64_t)(uintptr_t)list) });
 	return STEP_NEXT;
 }
 
@@ -279,7 +307,8 @@ static enum step_result list_reply(struct call *call)
 	response.entries = list->found;
 	response.n_entries = list->count;
 	if (full(list) || !list->end)
-		response.next_page_token = reply_page_token(call, list->filter.scope, sizeof list->filter.scope, &list->position, sizeof list->position);
+		response.next_page_token = reply_page_token(
+			call, list->filter.scope, sizeof list->filter.scope, &list->position, sizeof list->position);
 	return call->failed ? STEP_NEXT : call_reply(call, &response.base);
 }
 

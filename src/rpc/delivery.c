@@ -1,8 +1,8 @@
+#include "service/delivery.h"
 #include "rpc/listing.h"
 #include "rpc/methods.h"
 #include "rpc/request.h"
 #include "service/batch.h"
-#include "service/delivery.h"
 #include "service/queue.h"
 #include "service/receive.h"
 #include "service/service.h"
@@ -23,10 +23,12 @@ static enum step_result receive_decode(struct call *call)
 {
 	const Needtoknow__V1__ReceiveRequest *request = (const Needtoknow__V1__ReceiveRequest *)call->request;
 	if (request->max_unacknowledged < 0 || request->max_unacknowledged > WINDOW_MAX) {
-		request_refuse(call, "BAD_WINDOW_SIZE", "max_unacknowledged", "max_unacknowledged is 0 (for 64) to 1024");
+		request_refuse(
+			call, "BAD_WINDOW_SIZE", "max_unacknowledged", "max_unacknowledged is 0 (for 64) to 1024");
 		return STEP_DONE;
 	}
-	return receive_open(call, request->max_unacknowledged ? (uint32_t)request->max_unacknowledged : WINDOW_DEFAULT, request->until_empty);
+	return receive_open(call, request->max_unacknowledged ? (uint32_t)request->max_unacknowledged : WINDOW_DEFAULT,
+		request->until_empty);
 }
 
 const struct method delivery_receive = {
@@ -133,8 +135,9 @@ static enum step_result acknowledge_ask(struct call *call)
 	for (size_t i = 0; i < acknowledge->count; i++) {
 		struct acknowledged *item = &acknowledge->items[i];
 		item->ours = item->before = false;
-		batch_read(call, &acknowledge_facts, item, (struct cell[]){ cell_bytes(item->key.disclosure, 16), cell_number(item->key.release),
-			cell_number(item->key.serial), cell_text(call->name) });
+		batch_read(call, &acknowledge_facts, item,
+			(struct cell[]){ cell_bytes(item->key.disclosure, 16), cell_number(item->key.release),
+				cell_number(item->key.serial), cell_text(call->name) });
 	}
 	/* One caller acknowledges in one call at a time: what one request has recorded the next one finds. */
 	call_key(call, KEY_ACKNOWLEDGER, call->actor, strlen(call->actor), KEY_EXCLUSIVE);
@@ -146,7 +149,8 @@ static void mark_doubles(struct acknowledge *acknowledge)
 {
 	for (size_t i = 0; i < acknowledge->count; i++)
 		for (size_t j = 0; !acknowledge->items[i].before && j < i; j++)
-			if (!memcmp(&acknowledge->items[i].key, &acknowledge->items[j].key, sizeof acknowledge->items[i].key))
+			if (!memcmp(&acknowledge->items[i].key, &acknowledge->items[j].key,
+				    sizeof acknowledge->items[i].key))
 				acknowledge->items[i].before = true;
 }
 
@@ -182,8 +186,9 @@ static enum boarding acknowledge_board(struct call *call, struct departure *depa
 		draft.entry.device = (char *)call->device;
 		draft.entry.delivery_id = (char *)item->id;
 		struct recorded recorded = departure_entry(departure, &draft.entry);
-		departure_write(departure, WRITE_SENT_ACKNOWLEDGED, (struct cell[]){ cell_bytes(item->key.disclosure, 16),
-			cell_number(item->key.release), cell_number(item->key.serial), cell_number((int64_t)recorded.index) });
+		departure_write(departure, WRITE_SENT_ACKNOWLEDGED,
+			(struct cell[]){ cell_bytes(item->key.disclosure, 16), cell_number(item->key.release),
+				cell_number(item->key.serial), cell_number((int64_t)recorded.index) });
 		boarded = true;
 	}
 	return boarded ? BOARDED : BOARD_NOTHING;
@@ -255,17 +260,21 @@ static bool confirm_check(struct call *call, struct confirmed *item)
 	const Needtoknow__V1__DeletionItem *from = item->item;
 	bool retained = from->outcome == NEEDTOKNOW__V1__DELETION_OUTCOME__DELETION_OUTCOME_RETAINED;
 	if (!request_uuid(call, "items.disclosure_id", from->disclosure_id, item->disclosure_id) ||
-		!request_enum(call, "items.outcome", &needtoknow__v1__deletion_outcome__descriptor, (int)from->outcome) ||
-		!request_text(call, "items.ground", from->ground, 500) || !request_time(call, "items.until", from->until, &item->until))
+		!request_enum(
+			call, "items.outcome", &needtoknow__v1__deletion_outcome__descriptor, (int)from->outcome) ||
+		!request_text(call, "items.ground", from->ground, 500) ||
+		!request_time(call, "items.until", from->until, &item->until))
 		return false;
 	if (retained && !*from->ground)
-		return request_refuse(call, "BAD_TEXT", "items.ground", "what is retained needs the law that it is retained under");
+		return request_refuse(
+			call, "BAD_TEXT", "items.ground", "what is retained needs the law that it is retained under");
 	return true;
 }
 
 static enum step_result confirm_decode(struct call *call)
 {
-	const Needtoknow__V1__ConfirmDeletionRequest *request = (const Needtoknow__V1__ConfirmDeletionRequest *)call->request;
+	const Needtoknow__V1__ConfirmDeletionRequest *request =
+		(const Needtoknow__V1__ConfirmDeletionRequest *)call->request;
 	struct confirm *confirm = call_alloc(call, sizeof *confirm);
 	if (request->n_items > ITEMS_MAX) {
 		request_refuse(call, "TOO_MANY_ITEMS", "items", "at most 1,000 items at once");
@@ -289,7 +298,9 @@ static enum step_result confirm_ask(struct call *call)
 	for (size_t i = 0; i < confirm->count; i++) {
 		struct confirmed *item = &confirm->items[i];
 		item->ours = item->withdrawn = item->before = false;
-		batch_read(call, &withdrawal_facts, item, (struct cell[]){ cell_bytes(item->disclosure_id, 16), cell_text(call->name), cell_text(call->device) });
+		batch_read(call, &withdrawal_facts, item,
+			(struct cell[]){
+				cell_bytes(item->disclosure_id, 16), cell_text(call->name), cell_text(call->device) });
 	}
 	call_key(call, KEY_ACKNOWLEDGER, call->actor, strlen(call->actor), KEY_EXCLUSIVE);
 	return STEP_NEXT;
@@ -303,11 +314,17 @@ static enum step_result confirm_gather(struct call *call)
 	for (size_t i = 0; i < confirm->count; i++) {
 		struct confirmed *item = &confirm->items[i];
 		if (!item->ours)
-			return call_refuse(call, &(struct status){ .code = GRPC_NOT_FOUND, .reason = "UNKNOWN_DISCLOSURE",
-				.message = "there is no disclosure of that id", .metadata = { { "disclosure_id", item->item->disclosure_id } } });
+			return call_refuse(call,
+				&(struct status){ .code = GRPC_NOT_FOUND,
+					.reason = "UNKNOWN_DISCLOSURE",
+					.message = "there is no disclosure of that id",
+					.metadata = { { "disclosure_id", item->item->disclosure_id } } });
 		if (!item->withdrawn)
-			return call_refuse(call, &(struct status){ .code = GRPC_FAILED_PRECONDITION, .reason = "NOT_WITHDRAWN",
-				.message = "this disclosure was not withdrawn from this device", .metadata = { { "disclosure_id", item->item->disclosure_id } } });
+			return call_refuse(call,
+				&(struct status){ .code = GRPC_FAILED_PRECONDITION,
+					.reason = "NOT_WITHDRAWN",
+					.message = "this disclosure was not withdrawn from this device",
+					.metadata = { { "disclosure_id", item->item->disclosure_id } } });
 		for (size_t j = 0; j < i; j++)
 			if (!memcmp(item->disclosure_id, confirm->items[j].disclosure_id, 16))
 				item->before = true;
@@ -328,11 +345,13 @@ static enum boarding confirm_board(struct call *call, struct departure *departur
 		entry_begin(&draft, call, NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_DELETION_CONFIRMED);
 		entry_disclosure(&draft, call, &item->disclosure, &item->subject);
 		draft.entry.device = (char *)call->device;
-		draft.entry.reason = retained ? NEEDTOKNOW__V1__REASON__REASON_RETAINED : NEEDTOKNOW__V1__REASON__REASON_DELETED;
+		draft.entry.reason =
+			retained ? NEEDTOKNOW__V1__REASON__REASON_RETAINED : NEEDTOKNOW__V1__REASON__REASON_DELETED;
 		struct recorded recorded = departure_entry(departure, &draft.entry);
-		departure_write(departure, WRITE_DELETION_CONFIRMED, (struct cell[]){ cell_bytes(item->disclosure_id, 16), cell_text(call->device),
-			cell_number((int64_t)recorded.index), cell_number((int64_t)item->item->outcome), cell_text(retained ? item->item->ground : NULL),
-			cell_number(item->until) });
+		departure_write(departure, WRITE_DELETION_CONFIRMED,
+			(struct cell[]){ cell_bytes(item->disclosure_id, 16), cell_text(call->device),
+				cell_number((int64_t)recorded.index), cell_number((int64_t)item->item->outcome),
+				cell_text(retained ? item->item->ground : NULL), cell_number(item->until) });
 		boarded = true;
 	}
 	return boarded ? BOARDED : BOARD_NOTHING;

@@ -43,7 +43,8 @@ int descriptors_file(const char *name)
 	return -1;
 }
 
-/* What is left of `symbol` behind `prefix` and a dot; "" when it is the prefix itself; NULL when it does not begin so. */
+/* What is left of `symbol` behind `prefix` and a dot; "" when it is the prefix itself; NULL when it does not begin so.
+ */
 static const char *behind(const char *symbol, const char *prefix)
 {
 	size_t length = strlen(prefix);

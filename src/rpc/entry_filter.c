@@ -41,9 +41,12 @@ static bool decode_ids(struct call *call, const Needtoknow__V1__EntryFilter *fil
 	out->by_disclosure = out->disclosure_text != NULL;
 	if (out->by_disclosure && !request_uuid(call, "filter.disclosure_id", out->disclosure_text, out->disclosure_id))
 		return false;
-	if (!check_text(call, "filter.subject_id", out->subject_id) || !check_text(call, "filter.booking_id", out->booking_id) ||
-		!check_text(call, "filter.recipient_id", out->recipient_id) || !check_text(call, "filter.service", out->service) ||
-		!check_text(call, "filter.purpose", out->purpose) || (out->actor && !request_text(call, "filter.actor", out->actor, IDENTITY_URI_MAX)))
+	if (!check_text(call, "filter.subject_id", out->subject_id) ||
+		!check_text(call, "filter.booking_id", out->booking_id) ||
+		!check_text(call, "filter.recipient_id", out->recipient_id) ||
+		!check_text(call, "filter.service", out->service) ||
+		!check_text(call, "filter.purpose", out->purpose) ||
+		(out->actor && !request_text(call, "filter.actor", out->actor, IDENTITY_URI_MAX)))
 		return false;
 	out->by = out->by_disclosure ? ENTRY_FILTER_BY_DISCLOSURE
 		: out->booking_id    ? ENTRY_FILTER_BY_BOOKING
@@ -61,14 +64,16 @@ static struct secret_field text_field(const char *text)
 static void digest(struct entry_filter *filter, bool newest_first)
 {
 	static const uint8_t key[32]; /* a digest, not a secret: the page token's own key binds it */
-	struct secret_field fields[] = { text_field(filter->disclosure_text), text_field(filter->subject_id), text_field(filter->booking_id),
-		text_field(filter->recipient_id), text_field(filter->service), text_field(filter->purpose), text_field(filter->actor),
-		{ &filter->kinds, sizeof filter->kinds }, { &filter->recorded_from, sizeof filter->recorded_from },
+	struct secret_field fields[] = { text_field(filter->disclosure_text), text_field(filter->subject_id),
+		text_field(filter->booking_id), text_field(filter->recipient_id), text_field(filter->service),
+		text_field(filter->purpose), text_field(filter->actor), { &filter->kinds, sizeof filter->kinds },
+		{ &filter->recorded_from, sizeof filter->recorded_from },
 		{ &filter->recorded_until, sizeof filter->recorded_until }, { &newest_first, sizeof newest_first } };
 	secret_hmac(key, fields, sizeof fields / sizeof *fields, filter->scope);
 }
 
-bool entry_filter_decode(struct call *call, const Needtoknow__V1__EntryFilter *filter, bool newest_first, struct entry_filter *out)
+bool entry_filter_decode(
+	struct call *call, const Needtoknow__V1__EntryFilter *filter, bool newest_first, struct entry_filter *out)
 {
 	static const Needtoknow__V1__EntryFilter everything = NEEDTOKNOW__V1__ENTRY_FILTER__INIT;
 	memset(out, 0, sizeof *out);
@@ -98,7 +103,8 @@ bool entry_filter_matches(const struct entry_filter *filter, const Needtoknow__V
 		return false;
 	if (entry->kind <= 0 || entry->kind >= 63 || !(filter->kinds >> entry->kind & 1))
 		return false;
-	return same(filter->service, entry->service) && same(filter->purpose, entry->purpose) && same(filter->actor, entry->actor);
+	return same(filter->service, entry->service) && same(filter->purpose, entry->purpose) &&
+		same(filter->actor, entry->actor);
 }
 
 void entry_filter_shape(const struct entry_filter *filter, struct entry_draft *draft)
@@ -129,7 +135,8 @@ Needtoknow__V1__LedgerEntry *entry_decode(struct call *call, const uint8_t *body
 {
 	ProtobufCMessage *message;
 	const char *field;
-	if (message_unpack(&needtoknow__v1__ledger_entry__descriptor, body, length, call->arena, &message, &field) != MESSAGE_OK)
+	if (message_unpack(&needtoknow__v1__ledger_entry__descriptor, body, length, call->arena, &message, &field) !=
+		MESSAGE_OK)
 		return NULL;
 	return (Needtoknow__V1__LedgerEntry *)message;
 }

@@ -19,14 +19,16 @@ struct entry_filter {
 	} by;
 	bool by_disclosure;
 	uint8_t disclosure_id[16];
-	const char *disclosure_text, *subject_id, *booking_id, *recipient_id, *service, *purpose, *actor; /* NULL: any */
-	uint64_t kinds;                       /* bit k: kind k; all bits: any */
+	const char *disclosure_text, *subject_id, *booking_id, *recipient_id, *service, *purpose,
+		*actor; /* NULL: any */
+	uint64_t kinds; /* bit k: kind k; all bits: any */
 	int64_t recorded_from, recorded_until; /* INT64_MAX: without end */
-	uint8_t scope[32];                    /* a digest of all of it: page tokens are bound to it */
+	uint8_t scope[32]; /* a digest of all of it: page tokens are bound to it */
 };
 
 /* True, or the call has been answered. `filter` may be NULL: everything. */
-bool entry_filter_decode(struct call *call, const Needtoknow__V1__EntryFilter *filter, bool newest_first, struct entry_filter *out);
+bool entry_filter_decode(
+	struct call *call, const Needtoknow__V1__EntryFilter *filter, bool newest_first, struct entry_filter *out);
 /* What an entry itself can tell; ids of subjects and bookings are not in it and have been looked for by index. */
 bool entry_filter_matches(const struct entry_filter *filter, const Needtoknow__V1__LedgerEntry *entry);
 /* Writes the filter's shape into an AUDITED entry: the names of what was given, and ids of ours. */

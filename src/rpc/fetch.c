@@ -1,7 +1,7 @@
-#include "rpc/methods.h"
-#include "rpc/request.h"
 #include "base/memory.h"
 #include "pure/time.h"
+#include "rpc/methods.h"
+#include "rpc/request.h"
 #include "service/batch.h"
 #include "service/delivery.h"
 #include "service/refusal.h"
@@ -14,16 +14,16 @@
 #include <string.h>
 
 /*
- * Fetch: an app asks again for what is due of one disclosure. The same reading, the same entries and the same decision as a delivery
- * on a stream; here the values are the answer.
+ * Fetch: an app asks again for what is due of one disclosure. The same reading, the same entries and the same decision
+ * as a delivery on a stream; here the values are the answer.
  */
 struct fetch {
 	uint8_t id[16];
 	bool found;
 	int64_t read_at;
-	unsigned waiting;                    /* bit n: release n was never sent, its row is in needtoknow.due */
+	unsigned waiting; /* bit n: release n was never sent, its row is in needtoknow.due */
 	int16_t serial[POLICY_RELEASES_MAX]; /* of the next delivery id of each release */
-	struct due facts;                    /* what all of its releases have in common */
+	struct due facts; /* what all of its releases have in common */
 	const struct rule *rule;
 	size_t count;
 	struct due *dues;
@@ -31,7 +31,7 @@ struct fetch {
 	bool *withheld;
 	Needtoknow__V1__Reason refused;
 	const char *held;
-	int64_t next_due;                    /* of what is not due yet; INT64_MAX */
+	int64_t next_due; /* of what is not due yet; INT64_MAX */
 };
 
 /* ---- decode ---- */
@@ -133,11 +133,14 @@ static Needtoknow__V1__Reason ended_reason(int state)
 		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_EXPIRED] = NEEDTOKNOW__V1__REASON__REASON_EXPIRED,
 		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_REVOKED] = NEEDTOKNOW__V1__REASON__REASON_REVOKED,
 		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_OBJECTED] = NEEDTOKNOW__V1__REASON__REASON_OBJECTED,
-		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_RESTRICTED] = NEEDTOKNOW__V1__REASON__REASON_RESTRICTED,
-		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_SUSPENDED] = NEEDTOKNOW__V1__REASON__REASON_SUSPENDED,
+		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_RESTRICTED] =
+			NEEDTOKNOW__V1__REASON__REASON_RESTRICTED,
+		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_SUSPENDED] =
+			NEEDTOKNOW__V1__REASON__REASON_SUSPENDED,
 		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ERASED] = NEEDTOKNOW__V1__REASON__REASON_ERASED,
 	};
-	return state > 0 && (size_t)state < sizeof reasons / sizeof *reasons ? reasons[state] : NEEDTOKNOW__V1__REASON__REASON_EXPIRED;
+	return state > 0 && (size_t)state < sizeof reasons / sizeof *reasons ? reasons[state]
+									     : NEEDTOKNOW__V1__REASON__REASON_EXPIRED;
 }
 
 static enum step_result fetch_refuse(struct call *call, enum grpc_code code, const char *reason, const char *message)
@@ -149,14 +152,18 @@ static enum step_result refuse_ended(struct call *call, const struct fetch *fetc
 {
 	const struct disclosure *disclosure = &fetch->facts.disclosure;
 	if (fetch->facts.facts.recipient_suspended)
-		return fetch_refuse(call, GRPC_FAILED_PRECONDITION, "SUSPENDED", "this recipient is suspended; only withdrawals are served");
-	return fetch_refuse(call, GRPC_FAILED_PRECONDITION, reason_name(ended_reason(disclosure->state)), "this disclosure has ended");
+		return fetch_refuse(call, GRPC_FAILED_PRECONDITION, "SUSPENDED",
+			"this recipient is suspended; only withdrawals are served");
+	return fetch_refuse(call, GRPC_FAILED_PRECONDITION, reason_name(ended_reason(disclosure->state)),
+		"this disclosure has ended");
 }
 
 static enum step_result refuse_not_due(struct call *call, const struct fetch *fetch)
 {
 	char due_at[TIME_TEXT_MAX] = "";
-	struct status status = { .code = GRPC_FAILED_PRECONDITION, .reason = "NOT_DUE", .message = "nothing of this disclosure is due yet" };
+	struct status status = { .code = GRPC_FAILED_PRECONDITION,
+		.reason = "NOT_DUE",
+		.message = "nothing of this disclosure is due yet" };
 	if (fetch->next_due != INT64_MAX) {
 		time_format(fetch->next_due, due_at);
 		status.metadata[0].key = "due_at";
@@ -195,11 +202,12 @@ static enum step_result fetch_look(struct call *call)
 		return STEP_WAIT;
 	if (!fetch->found)
 		return fetch_refuse(call, GRPC_NOT_FOUND, "UNKNOWN_DISCLOSURE", "there is no disclosure of that id");
-	if (disclosure->state != NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE || disclosure->expires_at <= fetch->read_at ||
-		fetch->facts.facts.recipient_suspended)
+	if (disclosure->state != NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE ||
+		disclosure->expires_at <= fetch->read_at || fetch->facts.facts.recipient_suspended)
 		return refuse_ended(call, fetch);
 	if (!fetch->rule)
-		return fetch_refuse(call, GRPC_UNAVAILABLE, "POLICY_UNAVAILABLE", "the policy under which this was shared cannot be used now");
+		return fetch_refuse(call, GRPC_UNAVAILABLE, "POLICY_UNAVAILABLE",
+			"the policy under which this was shared cannot be used now");
 	fetch->dues = call_alloc(call, fetch->rule->service->release_count * sizeof *fetch->dues);
 	fetch->shipments = call_alloc(call, fetch->rule->service->release_count * sizeof *fetch->shipments);
 	fetch->withheld = call_alloc(call, fetch->rule->service->release_count * sizeof *fetch->withheld);
@@ -259,7 +267,8 @@ static enum boarding fetch_board(struct call *call, struct departure *departure)
 
 /* ---- reply: only now may the values leave ---- */
 
-static enum step_result reply_values(struct call *call, const struct fetch *fetch, const Needtoknow__V1__FetchResponse *response)
+static enum step_result reply_values(
+	struct call *call, const struct fetch *fetch, const Needtoknow__V1__FetchResponse *response)
 {
 	static const struct status ok = { .code = GRPC_OK };
 	int64_t life = fetch->facts.disclosure.expires_at - service_guess_time(call->service);
@@ -288,7 +297,8 @@ static enum step_result fetch_reply(struct call *call)
 	if (!response.n_deliveries && fetch->refused != NEEDTOKNOW__V1__REASON__REASON_UNSPECIFIED)
 		return refusal_reply(call, fetch->refused, NULL);
 	if (!response.n_deliveries)
-		return fetch_refuse(call, GRPC_FAILED_PRECONDITION, fetch->held, "what is due is held back; the company's operator can see why");
+		return fetch_refuse(call, GRPC_FAILED_PRECONDITION, fetch->held,
+			"what is due is held back; the company's operator can see why");
 	return reply_values(call, fetch, &response);
 }
 

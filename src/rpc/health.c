@@ -33,10 +33,12 @@ static bool known(const char *name)
 
 static enum step_result check_reply(struct call *call)
 {
-	const Grpc__Health__V1__HealthCheckRequest *request = (const Grpc__Health__V1__HealthCheckRequest *)call->request;
+	const Grpc__Health__V1__HealthCheckRequest *request =
+		(const Grpc__Health__V1__HealthCheckRequest *)call->request;
 	Grpc__Health__V1__HealthCheckResponse response = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
 	if (!known(request->service))
-		return call_refuse(call, &(struct status){ .code = GRPC_NOT_FOUND, .message = "there is no such service here" });
+		return call_refuse(
+			call, &(struct status){ .code = GRPC_NOT_FOUND, .message = "there is no such service here" });
 	response.status = current(call);
 	return call_reply(call, &response.base);
 }
@@ -81,7 +83,8 @@ struct watch {
 
 static enum step_result watch_open(struct call *call)
 {
-	const Grpc__Health__V1__HealthCheckRequest *request = (const Grpc__Health__V1__HealthCheckRequest *)call->request;
+	const Grpc__Health__V1__HealthCheckRequest *request =
+		(const Grpc__Health__V1__HealthCheckRequest *)call->request;
 	struct watch *watch = call_alloc(call, sizeof *watch);
 	if (!watch)
 		return STEP_NEXT;

@@ -7,9 +7,11 @@
 extern const struct method *const methods[];
 
 extern const struct method sharing_share, sharing_get_disclosure, sharing_list_disclosures, sharing_explain;
-extern const struct method delivery_receive, delivery_list_assigned, delivery_fetch, delivery_acknowledge, delivery_confirm_deletion;
+extern const struct method delivery_receive, delivery_list_assigned, delivery_fetch, delivery_acknowledge,
+	delivery_confirm_deletion;
 extern const struct method audit_list_entries;
-extern const struct method registry_put_recipient, registry_get_recipient, registry_list_recipients, registry_get_policy;
+extern const struct method registry_put_recipient, registry_get_recipient, registry_list_recipients,
+	registry_get_policy;
 extern const struct method health_check, health_list, health_watch;
 extern const struct method reflection_v1, reflection_v1alpha;
 

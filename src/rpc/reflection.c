@@ -1,5 +1,5 @@
-#include "rpc/methods.h"
 #include "rpc/descriptors_index.h"
+#include "rpc/methods.h"
 #include "service/service.h"
 
 #include <grpc/reflection/v1/reflection.pb-c.h>
@@ -8,13 +8,14 @@
 #include <string.h>
 
 /*
- * grpc.reflection: which services there are and what their messages look like, so that tools need no .proto files. v1 and v1alpha are the
- * same on the wire but for their package's name, so one set of types serves both.
+ * grpc.reflection: which services there are and what their messages look like, so that tools need no .proto files. v1
+ * and v1alpha are the same on the wire but for their package's name, so one set of types serves both.
  */
 typedef Grpc__Reflection__V1__ServerReflectionRequest reflection_request;
 typedef Grpc__Reflection__V1__ServerReflectionResponse reflection_response;
 
-_Static_assert(sizeof(Grpc__Reflection__V1__ServerReflectionRequest) == sizeof(Grpc__Reflection__V1alpha__ServerReflectionRequest),
+_Static_assert(sizeof(Grpc__Reflection__V1__ServerReflectionRequest) ==
+		sizeof(Grpc__Reflection__V1alpha__ServerReflectionRequest),
 	"v1 and v1alpha are the same messages");
 
 static void send_response(struct call *call, const reflection_request *request, reflection_response *response)
@@ -35,7 +36,8 @@ static void send_error(struct call *call, const reflection_request *request, enu
 	Grpc__Reflection__V1__ErrorResponse error = GRPC__REFLECTION__V1__ERROR_RESPONSE__INIT;
 	error.error_code = (int32_t)code;
 	error.error_message = (char *)message;
-	response.message_response_case = GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ERROR_RESPONSE;
+	response.message_response_case =
+		GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ERROR_RESPONSE;
 	response.error_response = &error;
 	send_response(call, request, &response);
 }
@@ -52,7 +54,8 @@ static void send_file(struct call *call, const reflection_request *request, int 
 	}
 	files.file_descriptor_proto = found;
 	files.n_file_descriptor_proto = descriptors_with_imports(file, found);
-	response.message_response_case = GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_FILE_DESCRIPTOR_RESPONSE;
+	response.message_response_case =
+		GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_FILE_DESCRIPTOR_RESPONSE;
 	response.file_descriptor_response = &files;
 	send_response(call, request, &response);
 }
@@ -72,7 +75,8 @@ static void send_services(struct call *call, const reflection_request *request)
 		list.service[i] = &all[i];
 	}
 	list.n_service = count;
-	response.message_response_case = GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_LIST_SERVICES_RESPONSE;
+	response.message_response_case =
+		GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_LIST_SERVICES_RESPONSE;
 	response.list_services_response = &list;
 	send_response(call, request, &response);
 }

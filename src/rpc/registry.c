@@ -133,20 +133,28 @@ static bool put_check(struct call *call, struct put *put)
 	if (!request_enum(call, "recipient.kind", &needtoknow__v1__recipient_kind__descriptor, (int)recipient->kind) ||
 		!request_identifier(call, "recipient.display_name", *recipient->display_name ? "x" : "") ||
 		!request_text(call, "recipient.display_name", recipient->display_name, DISPLAY_NAME_MAX) ||
-		!request_identifier(call, "recipient.agreement_ref", recipient->agreement_ref) || !put_check_services(call, put) ||
+		!request_identifier(call, "recipient.agreement_ref", recipient->agreement_ref) ||
+		!put_check_services(call, put) ||
 		!request_time(call, "recipient.agreement_from", recipient->agreement_from, &put->agreement_from) ||
 		!request_time(call, "recipient.agreement_until", recipient->agreement_until, &put->agreement_until))
 		return false;
 	if (put->agreement_from == TIME_NONE)
-		return request_refuse(call, "BAD_TIMESTAMP", "recipient.agreement_from", "an agreement (art. 28) begins at some time: agreement_from must be given");
+		return request_refuse(call, "BAD_TIMESTAMP", "recipient.agreement_from",
+			"an agreement (art. 28) begins at some time: agreement_from must be given");
 	if (put->agreement_until == TIME_NONE)
 		put->agreement_until = INT64_MAX;
 	if (put->agreement_until <= put->agreement_from)
-		return request_refuse(call, "BAD_TIMESTAMP", "recipient.agreement_until", "an agreement must end after it begins");
-	if (recipient->deliver_to && !request_enum(call, "recipient.deliver_to", &needtoknow__v1__deliver_to__descriptor, (int)recipient->deliver_to))
+		return request_refuse(
+			call, "BAD_TIMESTAMP", "recipient.agreement_until", "an agreement must end after it begins");
+	if (recipient->deliver_to &&
+		!request_enum(call, "recipient.deliver_to", &needtoknow__v1__deliver_to__descriptor,
+			(int)recipient->deliver_to))
 		return false;
 	if (recipient->deliver_to == NEEDTOKNOW__V1__DELIVER_TO__DELIVER_TO_EVERY_DEVICE) {
-		call_refuse(call, &(struct status){ .code = GRPC_UNIMPLEMENTED, .reason = "EVERY_DEVICE", .message = "EVERY_DEVICE is not served yet; use ANY_DEVICE" });
+		call_refuse(call,
+			&(struct status){ .code = GRPC_UNIMPLEMENTED,
+				.reason = "EVERY_DEVICE",
+				.message = "EVERY_DEVICE is not served yet; use ANY_DEVICE" });
 		return false;
 	}
 	return true;
@@ -166,7 +174,8 @@ static enum step_result put_decode(struct call *call)
 static enum step_result put_ask(struct call *call)
 {
 	const struct put *put = call->state;
-	call_key(call, KEY_RECIPIENT, put->recipient->recipient_id, strlen(put->recipient->recipient_id), KEY_EXCLUSIVE);
+	call_key(
+		call, KEY_RECIPIENT, put->recipient->recipient_id, strlen(put->recipient->recipient_id), KEY_EXCLUSIVE);
 	return STEP_NEXT;
 }
 
@@ -183,12 +192,16 @@ static enum boarding put_board(struct call *call, struct departure *departure)
 	entry_begin(&draft, call, NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_RECIPIENT_CHANGED);
 	draft.entry.recipient_id = recipient->recipient_id;
 	put->recorded = departure_entry(departure, &draft.entry);
-	departure_write(departure, WRITE_RECIPIENT, (struct cell[]){ cell_text(recipient->recipient_id), cell_number((int64_t)recipient->kind),
-		cell_text(recipient->display_name), cell_text(*put->services ? put->services : NULL), cell_text(recipient->agreement_ref),
-		cell_number(put->agreement_from), cell_number(put->agreement_until), cell_number(NEEDTOKNOW__V1__DELIVER_TO__DELIVER_TO_ANY_DEVICE),
-		cell_number((int64_t)put->recorded.index) });
-	departure_write(departure, WRITE_ENTRY_REFERENCE, (struct cell[]){ cell_number((int64_t)put->recorded.index), cell_bytes(NULL, 0),
-		cell_text(NULL), cell_text(NULL), cell_text(recipient->recipient_id), cell_text(NULL) });
+	departure_write(departure, WRITE_RECIPIENT,
+		(struct cell[]){ cell_text(recipient->recipient_id), cell_number((int64_t)recipient->kind),
+			cell_text(recipient->display_name), cell_text(*put->services ? put->services : NULL),
+			cell_text(recipient->agreement_ref), cell_number(put->agreement_from),
+			cell_number(put->agreement_until),
+			cell_number(NEEDTOKNOW__V1__DELIVER_TO__DELIVER_TO_ANY_DEVICE),
+			cell_number((int64_t)put->recorded.index) });
+	departure_write(departure, WRITE_ENTRY_REFERENCE,
+		(struct cell[]){ cell_number((int64_t)put->recorded.index), cell_bytes(NULL, 0), cell_text(NULL),
+			cell_text(NULL), cell_text(recipient->recipient_id), cell_text(NULL) });
 	return BOARDED;
 }
 
@@ -249,7 +262,10 @@ static enum step_result get_reply(struct call *call)
 	if (call->reads)
 		return STEP_WAIT;
 	if (!recipients->count)
-		return call_refuse(call, &(struct status){ .code = GRPC_NOT_FOUND, .reason = "UNKNOWN_RECIPIENT", .message = "there is no recipient of that id" });
+		return call_refuse(call,
+			&(struct status){ .code = GRPC_NOT_FOUND,
+				.reason = "UNKNOWN_RECIPIENT",
+				.message = "there is no recipient of that id" });
 	response.recipient = recipients->all[0];
 	return call_reply(call, &response.base);
 }
@@ -268,7 +284,8 @@ const struct method registry_get_recipient = {
 
 static enum step_result list_decode(struct call *call)
 {
-	const Needtoknow__V1__ListRecipientsRequest *request = (const Needtoknow__V1__ListRecipientsRequest *)call->request;
+	const Needtoknow__V1__ListRecipientsRequest *request =
+		(const Needtoknow__V1__ListRecipientsRequest *)call->request;
 	char after[POSITION_LENGTH] = "";
 	int32_t page_size;
 	bool found;
@@ -279,7 +296,8 @@ static enum step_result list_decode(struct call *call)
 	if (!recipients)
 		return STEP_NEXT;
 	recipients->page_size = page_size;
-	batch_read(call, &recipients_after, recipients, (struct cell[]){ cell_text(after), cell_number(page_size + 1) });
+	batch_read(
+		call, &recipients_after, recipients, (struct cell[]){ cell_text(after), cell_number(page_size + 1) });
 	return STEP_NEXT;
 }
 
@@ -317,13 +335,18 @@ static enum step_result policy_reply(struct call *call)
 	Needtoknow__V1__GetPolicyResponse response = NEEDTOKNOW__V1__GET_POLICY_RESPONSE__INIT;
 	size_t length;
 	if (!rules)
-		return call_refuse(call, &(struct status){ .code = GRPC_UNAVAILABLE, .reason = "POLICY_UNAVAILABLE", .message = "no policy is in force" });
+		return call_refuse(call,
+			&(struct status){ .code = GRPC_UNAVAILABLE,
+				.reason = "POLICY_UNAVAILABLE",
+				.message = "no policy is in force" });
 	const char *text = policy_text(rules_policy(rules), &length);
 	response.digest.data = (uint8_t *)policy_digest(rules_policy(rules));
 	response.digest.len = 32;
 	response.text = arena_printf(call->arena, "%.*s", (int)length, text);
 	if (!response.text)
-		return call_refuse(call, &(struct status){ .code = GRPC_RESOURCE_EXHAUSTED, .message = "the policy is too large for a call's memory" });
+		return call_refuse(call,
+			&(struct status){ .code = GRPC_RESOURCE_EXHAUSTED,
+				.message = "the policy is too large for a call's memory" });
 	return call_reply(call, &response.base);
 }
 

@@ -13,8 +13,11 @@
 
 bool request_refuse(struct call *call, const char *reason, const char *field, const char *message)
 {
-	call_refuse(call, &(struct status){ .code = GRPC_INVALID_ARGUMENT, .reason = reason, .message = message,
-		.metadata = { { field ? "field" : NULL, field } } });
+	call_refuse(call,
+		&(struct status){ .code = GRPC_INVALID_ARGUMENT,
+			.reason = reason,
+			.message = message,
+			.metadata = { { field ? "field" : NULL, field } } });
 	return false;
 }
 
@@ -41,7 +44,8 @@ bool request_time(struct call *call, const char *field, const Google__Protobuf__
 {
 	if (!time_from_timestamp(value, out))
 		return true;
-	return request_refuse(call, "BAD_TIMESTAMP", field, "a time must lie between the years 1 and 9999, its nanoseconds between 0 and 999999999");
+	return request_refuse(call, "BAD_TIMESTAMP", field,
+		"a time must lie between the years 1 and 9999, its nanoseconds between 0 and 999999999");
 }
 
 bool request_text(struct call *call, const char *field, const char *value, size_t maximum)
@@ -52,13 +56,16 @@ bool request_text(struct call *call, const char *field, const char *value, size_
 		good = (unsigned char)value[i] >= ' ' ? value[i] != 0x7f : value[i] == '\n' || value[i] == '\t';
 	if (good)
 		return true;
-	return request_refuse(call, "BAD_TEXT", field, arena_printf(call->arena, "%s is at most %zu bytes of UTF-8 without control characters", field, maximum));
+	return request_refuse(call, "BAD_TEXT", field,
+		arena_printf(
+			call->arena, "%s is at most %zu bytes of UTF-8 without control characters", field, maximum));
 }
 
 bool request_page_size(struct call *call, int32_t value, int32_t *out)
 {
 	if (value < 0)
-		return request_refuse(call, "BAD_PAGE_SIZE", "page_size", "page_size must not be negative; 0 takes the default of 100");
+		return request_refuse(call, "BAD_PAGE_SIZE", "page_size",
+			"page_size must not be negative; 0 takes the default of 100");
 	*out = value == 0 ? PAGE_DEFAULT : value > PAGE_MAX ? PAGE_MAX : value;
 	return true;
 }
@@ -67,7 +74,8 @@ bool request_enum(struct call *call, const char *field, const ProtobufCEnumDescr
 {
 	if (value != 0 && protobuf_c_enum_descriptor_get_value(type, value))
 		return true;
-	return request_refuse(call, "BAD_ENUM", field, arena_printf(call->arena, "%s must be one of the values of %s", field, type->short_name));
+	return request_refuse(call, "BAD_ENUM", field,
+		arena_printf(call->arena, "%s must be one of the values of %s", field, type->short_name));
 }
 
 /* The caller and the method are part of what a token is bound to. */
@@ -84,7 +92,8 @@ static size_t full_scope(struct call *call, const void *scope, size_t length, ch
 	return actor + path + length;
 }
 
-bool request_page_token(struct call *call, const char *token, const void *scope, size_t scope_length, void *position, size_t length, bool *found)
+bool request_page_token(struct call *call, const char *token, const void *scope, size_t scope_length, void *position,
+	size_t length, bool *found)
 {
 	char *full;
 	size_t found_length;
@@ -92,19 +101,24 @@ bool request_page_token(struct call *call, const char *token, const void *scope,
 	if (!*token)
 		return true;
 	size_t full_length = full_scope(call, scope, scope_length, &full);
-	if (full_length && !page_token_open(service_secret(call->service, SECRET_PAGE_TOKEN), full, full_length, token, position, length, &found_length) &&
+	if (full_length &&
+		!page_token_open(service_secret(call->service, SECRET_PAGE_TOKEN), full, full_length, token, position,
+			length, &found_length) &&
 		found_length == length) {
 		*found = true;
 		return true;
 	}
-	return request_refuse(call, "BAD_PAGE_TOKEN", "page_token", "the page token is not one that this listing gave to this caller; start without one");
+	return request_refuse(call, "BAD_PAGE_TOKEN", "page_token",
+		"the page token is not one that this listing gave to this caller; start without one");
 }
 
 char *reply_page_token(struct call *call, const void *scope, size_t scope_length, const void *position, size_t length)
 {
 	char token[PAGE_TOKEN_MAX], *full;
 	size_t full_length = full_scope(call, scope, scope_length, &full);
-	if (!full_length || page_token_make(service_secret(call->service, SECRET_PAGE_TOKEN), full, full_length, position, length, token))
+	if (!full_length ||
+		page_token_make(
+			service_secret(call->service, SECRET_PAGE_TOKEN), full, full_length, position, length, token))
 		return "";
 	char *copy = arena_strdup(call->arena, token);
 	return copy ? copy : "";

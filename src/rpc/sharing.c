@@ -21,8 +21,8 @@
 #include <string.h>
 
 /*
- * Share: art. 5(1)(c). Nothing is disclosed here; the right to be sent it is recorded. Explain takes the same steps up to the decision
- * and records nothing.
+ * Share: art. 5(1)(c). Nothing is disclosed here; the right to be sent it is recorded. Explain takes the same steps up
+ * to the decision and records nothing.
  */
 struct share {
 	const char *request_id, *booking_id, *subject_id, *recipient_id, *service;
@@ -34,7 +34,7 @@ struct share {
 	struct share_facts facts;
 	struct subject subject;
 	int64_t read_at;
-	bool seen_before;              /* this request id was answered OK once */
+	bool seen_before; /* this request id was answered OK once */
 	uint8_t seen_digest[16];
 	struct source_answer subject_row, booking_row, consent_row;
 
@@ -45,19 +45,23 @@ struct share {
 
 /* ---- decode: bytes -> request, identifiers checked ---- */
 
-/* The id is a keyed hash of who asked under which request id: the primary key finds a repeat, and nobody can guess it. */
+/* The id is a keyed hash of who asked under which request id: the primary key finds a repeat, and nobody can guess it.
+ */
 static void name_disclosure(const struct call *call, struct share *share)
 {
 	uint8_t digest[32];
-	struct secret_field id[] = { { call->actor, strlen(call->actor) }, { share->request_id, strlen(share->request_id) } };
+	struct secret_field id[] = { { call->actor, strlen(call->actor) },
+		{ share->request_id, strlen(share->request_id) } };
 	secret_hmac(service_secret(call->service, SECRET_DISCLOSURE_ID), id, 2, digest);
 	memcpy(share->disclosure_id, digest, sizeof share->disclosure_id);
-	share->disclosure_id[6] = (uint8_t)((share->disclosure_id[6] & 0x0f) | 0x80); /* RFC 9562: version 8, the variant */
+	share->disclosure_id[6] =
+		(uint8_t)((share->disclosure_id[6] & 0x0f) | 0x80); /* RFC 9562: version 8, the variant */
 	share->disclosure_id[8] = (uint8_t)((share->disclosure_id[8] & 0x3f) | 0x80);
 
-	struct secret_field content[] = { { share->booking_id, strlen(share->booking_id) }, { share->subject_id, strlen(share->subject_id) },
-		{ share->recipient_id, strlen(share->recipient_id) }, { share->service, strlen(share->service) },
-		{ &share->starts_at, sizeof share->starts_at }, { &share->ends_at, sizeof share->ends_at } };
+	struct secret_field content[] = { { share->booking_id, strlen(share->booking_id) },
+		{ share->subject_id, strlen(share->subject_id) }, { share->recipient_id, strlen(share->recipient_id) },
+		{ share->service, strlen(share->service) }, { &share->starts_at, sizeof share->starts_at },
+		{ &share->ends_at, sizeof share->ends_at } };
 	secret_hmac(service_secret(call->service, SECRET_DISCLOSURE_ID), content, 6, digest);
 	memcpy(share->request_digest, digest, sizeof share->request_digest);
 }
@@ -71,8 +75,10 @@ static struct share *share_new(struct call *call)
 
 static bool share_check(struct call *call, const struct share *share)
 {
-	return request_identifier(call, "booking_id", share->booking_id) && request_identifier(call, "subject_id", share->subject_id) &&
-		request_identifier(call, "recipient_id", share->recipient_id) && request_identifier(call, "service", share->service);
+	return request_identifier(call, "booking_id", share->booking_id) &&
+		request_identifier(call, "subject_id", share->subject_id) &&
+		request_identifier(call, "recipient_id", share->recipient_id) &&
+		request_identifier(call, "service", share->service);
 }
 
 static enum step_result share_decode(struct call *call)
@@ -81,8 +87,11 @@ static enum step_result share_decode(struct call *call)
 	struct share *share = share_new(call);
 	if (!share)
 		return STEP_NEXT;
-	*share = (struct share){ .request_id = request->request_id, .booking_id = request->booking_id, .subject_id = request->subject_id,
-		.recipient_id = request->recipient_id, .service = request->service };
+	*share = (struct share){ .request_id = request->request_id,
+		.booking_id = request->booking_id,
+		.subject_id = request->subject_id,
+		.recipient_id = request->recipient_id,
+		.service = request->service };
 	if (!request_identifier(call, "request_id", share->request_id) || !share_check(call, share) ||
 		!request_time(call, "starts_at", request->starts_at, &share->starts_at) ||
 		!request_time(call, "ends_at", request->ends_at, &share->ends_at))
@@ -97,8 +106,11 @@ static enum step_result explain_decode(struct call *call)
 	struct share *share = share_new(call);
 	if (!share)
 		return STEP_NEXT;
-	*share = (struct share){ .request_id = "", .booking_id = request->booking_id, .subject_id = request->subject_id,
-		.recipient_id = request->recipient_id, .service = request->service };
+	*share = (struct share){ .request_id = "",
+		.booking_id = request->booking_id,
+		.subject_id = request->subject_id,
+		.recipient_id = request->recipient_id,
+		.service = request->service };
 	if (!share_check(call, share) || !request_time(call, "starts_at", request->starts_at, &share->starts_at) ||
 		!request_time(call, "ends_at", request->ends_at, &share->ends_at))
 		return STEP_DONE;
@@ -145,18 +157,22 @@ static enum step_result share_ask(struct call *call)
 	struct share *share = call->state;
 	const struct rules *rules = rulebook_in_force(service_rulebook(call->service));
 	if (!rules)
-		return call_refuse(call, &(struct status){ .code = GRPC_UNAVAILABLE, .reason = "POLICY_UNAVAILABLE",
-			.message = "no policy is in force; nothing is shared without one" });
+		return call_refuse(call,
+			&(struct status){ .code = GRPC_UNAVAILABLE,
+				.reason = "POLICY_UNAVAILABLE",
+				.message = "no policy is in force; nothing is shared without one" });
 	share->rule = rules_find(rules, share->service);
-	share->facts = (struct share_facts){ .service = share->rule ? share->rule->service : NULL, .starts_at = share->starts_at,
+	share->facts = (struct share_facts){ .service = share->rule ? share->rule->service : NULL,
+		.starts_at = share->starts_at,
 		.ends_at = share->ends_at };
 	share->read_at = 0;
 	share->seen_before = false;
 	share->subject_row = share->booking_row = share->consent_row = (struct source_answer){ 0 };
 	if (call->method->board)
 		share_keys(call, share);
-	batch_read(call, &share_facts_read, share, (struct cell[]){ cell_bytes(share->disclosure_id, 16), cell_text(share->recipient_id),
-		cell_text(share->subject_id), cell_text(share->service) });
+	batch_read(call, &share_facts_read, share,
+		(struct cell[]){ cell_bytes(share->disclosure_id, 16), cell_text(share->recipient_id),
+			cell_text(share->subject_id), cell_text(share->service) });
 	if (!share->rule)
 		return STEP_NEXT;
 	source_ask(call, share->rule->subject, share->subject_id, share->subject_id, &share->subject_row);
@@ -165,7 +181,8 @@ static enum step_result share_ask(struct call *call)
 	if (share->rule->consent && share->rule->consent != share->rule->subject) {
 		const struct policy_source *source = share->rule->service->requires->source;
 		bool of_subject = source == policy_subjects(rules_policy(rules));
-		source_ask(call, share->rule->consent, of_subject ? share->subject_id : share->booking_id, share->subject_id, &share->consent_row);
+		source_ask(call, share->rule->consent, of_subject ? share->subject_id : share->booking_id,
+			share->subject_id, &share->consent_row);
 	}
 	return STEP_NEXT;
 }
@@ -175,7 +192,8 @@ static enum step_result share_ask(struct call *call)
 static void share_conclude(struct share *share)
 {
 	struct share_facts *facts = &share->facts;
-	const struct source_answer *consent = share->rule && share->rule->consent == share->rule->subject ? &share->subject_row : &share->consent_row;
+	const struct source_answer *consent =
+		share->rule && share->rule->consent == share->rule->subject ? &share->subject_row : &share->consent_row;
 	facts->subject_known = share->subject_row.rows == 1;
 	facts->booking_known = share->booking_row.rows == 1;
 	facts->booking_is_subjects = facts->booking_known && share->booking_row.values[0].bytes &&
@@ -191,7 +209,8 @@ static bool share_is_refused_already(const struct share *share)
 	facts.subject_known = facts.booking_known = facts.booking_is_subjects = true;
 	facts.consent = TRISTATE_TRUE;
 	Needtoknow__V1__Reason reason = share_decide(&facts);
-	return reason != NEEDTOKNOW__V1__REASON__REASON_UNSPECIFIED && reason < NEEDTOKNOW__V1__REASON__REASON_UNKNOWN_SUBJECT;
+	return reason != NEEDTOKNOW__V1__REASON__REASON_UNSPECIFIED &&
+		reason < NEEDTOKNOW__V1__REASON__REASON_UNKNOWN_SUBJECT;
 }
 
 static enum step_result share_gather(struct call *call)
@@ -216,7 +235,8 @@ static enum step_result share_commit(struct call *call)
 	return train_board(call);
 }
 
-/* An identifier that was not found is not in the entry; who was asked about is kept beside it, where it can be cleared. */
+/* An identifier that was not found is not in the entry; who was asked about is kept beside it, where it can be cleared.
+ */
 static void board_refusal(struct call *call, struct departure *departure, struct share *share)
 {
 	struct entry_draft draft;
@@ -236,9 +256,11 @@ static void board_refusal(struct call *call, struct departure *departure, struct
 		}
 	}
 	share->recorded = departure_entry(departure, &draft.entry);
-	departure_write(departure, WRITE_ENTRY_REFERENCE, (struct cell[]){ cell_number((int64_t)share->recorded.index), cell_bytes(NULL, 0),
-		cell_text(share->subject.known ? share->subject_id : NULL), cell_text(share->facts.booking_known ? share->booking_id : NULL),
-		cell_text(share->facts.recipient_known ? share->recipient_id : NULL), cell_text(NULL) });
+	departure_write(departure, WRITE_ENTRY_REFERENCE,
+		(struct cell[]){ cell_number((int64_t)share->recorded.index), cell_bytes(NULL, 0),
+			cell_text(share->subject.known ? share->subject_id : NULL),
+			cell_text(share->facts.booking_known ? share->booking_id : NULL),
+			cell_text(share->facts.recipient_known ? share->recipient_id : NULL), cell_text(NULL) });
 }
 
 static void board_disclosure(struct call *call, struct departure *departure, struct share *share)
@@ -248,28 +270,41 @@ static void board_disclosure(struct call *call, struct departure *departure, str
 	struct entry_draft draft;
 	int64_t now = departure_now(departure);
 
-	*disclosure = (struct disclosure){ .booking_id = share->booking_id, .subject_id = share->subject_id, .recipient_id = share->recipient_id,
-		.service = share->service, .policy_number = rules_number(share->rule->rules),
-		.state = NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE, .starts_at = share->starts_at, .ends_at = share->ends_at,
-		.expires_at = moment_at(&service->expires, now, share->starts_at, share->ends_at), .created_at = now };
+	*disclosure = (struct disclosure){ .booking_id = share->booking_id,
+		.subject_id = share->subject_id,
+		.recipient_id = share->recipient_id,
+		.service = share->service,
+		.policy_number = rules_number(share->rule->rules),
+		.state = NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE,
+		.starts_at = share->starts_at,
+		.ends_at = share->ends_at,
+		.expires_at = moment_at(&service->expires, now, share->starts_at, share->ends_at),
+		.created_at = now };
 	memcpy(disclosure->id, share->disclosure_id, sizeof disclosure->id);
 	if (!share->subject.known) {
 		subject_make(&share->subject);
 		share->subject.known = true;
-		departure_write(departure, WRITE_SUBJECT_KEY, (struct cell[]){ cell_text(share->subject_id),
-			cell_bytes(share->subject.pseudonym, sizeof share->subject.pseudonym), cell_bytes(share->subject.key, sizeof share->subject.key) });
+		departure_write(departure, WRITE_SUBJECT_KEY,
+			(struct cell[]){ cell_text(share->subject_id),
+				cell_bytes(share->subject.pseudonym, sizeof share->subject.pseudonym),
+				cell_bytes(share->subject.key, sizeof share->subject.key) });
 	}
 	entry_begin(&draft, call, NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_SHARED);
 	entry_disclosure(&draft, call, disclosure, &share->subject);
 	share->recorded = departure_entry(departure, &draft.entry);
 	disclosure->shared_index = share->recorded.index;
-	departure_write(departure, WRITE_DISCLOSURE, (struct cell[]){ cell_bytes(disclosure->id, 16), cell_text(share->subject_id),
-		cell_text(share->booking_id), cell_text(share->recipient_id), cell_text(share->service), cell_number(disclosure->policy_number),
-		cell_number(share->starts_at), cell_number(share->ends_at), cell_number(disclosure->expires_at), cell_number(now),
-		cell_bytes(share->request_digest, sizeof share->request_digest), cell_number((int64_t)share->recorded.index) });
+	departure_write(departure, WRITE_DISCLOSURE,
+		(struct cell[]){ cell_bytes(disclosure->id, 16), cell_text(share->subject_id),
+			cell_text(share->booking_id), cell_text(share->recipient_id), cell_text(share->service),
+			cell_number(disclosure->policy_number), cell_number(share->starts_at),
+			cell_number(share->ends_at), cell_number(disclosure->expires_at), cell_number(now),
+			cell_bytes(share->request_digest, sizeof share->request_digest),
+			cell_number((int64_t)share->recorded.index) });
 	for (size_t i = 0; i < service->release_count; i++)
-		departure_write(departure, WRITE_DUE, (struct cell[]){ cell_text(share->recipient_id),
-			cell_number(disclosure_due_at(disclosure, &service->releases[i])), cell_bytes(disclosure->id, 16), cell_number((int64_t)i) });
+		departure_write(departure, WRITE_DUE,
+			(struct cell[]){ cell_text(share->recipient_id),
+				cell_number(disclosure_due_at(disclosure, &service->releases[i])),
+				cell_bytes(disclosure->id, 16), cell_number((int64_t)i) });
 }
 
 static enum boarding share_board(struct call *call, struct departure *departure)
@@ -293,7 +328,8 @@ static enum boarding share_board(struct call *call, struct departure *departure)
 
 /* ---- reply: only after COMMIT ---- */
 
-static enum step_result share_answer(struct call *call, struct disclosure *disclosure, int64_t now, const struct recorded *recorded)
+static enum step_result share_answer(
+	struct call *call, struct disclosure *disclosure, int64_t now, const struct recorded *recorded)
 {
 	Needtoknow__V1__ShareResponse response = NEEDTOKNOW__V1__SHARE_RESPONSE__INIT;
 	response.disclosure = disclosure_message(call, disclosure, now);
@@ -381,7 +417,8 @@ const struct method sharing_share = {
 	.role = ROLE_BOOKING,
 	.kind = SERVER_METHOD_UNARY,
 	.input = &needtoknow__v1__share_request__descriptor,
-	.steps = { share_decode, share_ask, share_gather, share_commit, share_reply, share_recall, share_recall_entry, share_repeat },
+	.steps = { share_decode, share_ask, share_gather, share_commit, share_reply, share_recall, share_recall_entry,
+		share_repeat },
 	.again = 1,
 	.board = share_board,
 	.train_class = TRAIN_SHARE,
@@ -397,8 +434,11 @@ static enum step_result explain_reply(struct call *call)
 	Needtoknow__V1__Reason reason = share_decide(&share->facts);
 	response.allowed = reason == NEEDTOKNOW__V1__REASON__REASON_UNSPECIFIED;
 	response.reason = (char *)reason_name(reason);
-	if (reason != NEEDTOKNOW__V1__REASON__REASON_UNKNOWN_SERVICE && reason != NEEDTOKNOW__V1__REASON__REASON_BAD_WINDOW) {
-		struct disclosure disclosure = { .starts_at = share->starts_at, .ends_at = share->ends_at, .created_at = share->read_at,
+	if (reason != NEEDTOKNOW__V1__REASON__REASON_UNKNOWN_SERVICE &&
+		reason != NEEDTOKNOW__V1__REASON__REASON_BAD_WINDOW) {
+		struct disclosure disclosure = { .starts_at = share->starts_at,
+			.ends_at = share->ends_at,
+			.created_at = share->read_at,
 			.state = NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE };
 		response.releases = releases_message(call, &disclosure, share->rule->service, share->read_at);
 		response.n_releases = response.releases ? share->rule->service->release_count : 0;
@@ -418,7 +458,8 @@ const struct method sharing_explain = {
 
 static enum step_result get_decode(struct call *call)
 {
-	const Needtoknow__V1__GetDisclosureRequest *request = (const Needtoknow__V1__GetDisclosureRequest *)call->request;
+	const Needtoknow__V1__GetDisclosureRequest *request =
+		(const Needtoknow__V1__GetDisclosureRequest *)call->request;
 	uint8_t id[16];
 	struct reading *reading = reading_new(call, 1);
 	if (!reading)
@@ -437,7 +478,10 @@ static enum step_result get_reply(struct call *call)
 	if (call->reads)
 		return STEP_WAIT;
 	if (!reading->count)
-		return call_refuse(call, &(struct status){ .code = GRPC_NOT_FOUND, .reason = "UNKNOWN_DISCLOSURE", .message = "there is no disclosure of that id" });
+		return call_refuse(call,
+			&(struct status){ .code = GRPC_NOT_FOUND,
+				.reason = "UNKNOWN_DISCLOSURE",
+				.message = "there is no disclosure of that id" });
 	response.disclosure = disclosure_message(call, &reading->all[0], reading->now);
 	return call->failed ? STEP_NEXT : call_reply(call, &response.base);
 }
@@ -454,7 +498,8 @@ const struct method sharing_get_disclosure = {
 
 static enum step_result list_decode(struct call *call)
 {
-	const Needtoknow__V1__ListDisclosuresRequest *request = (const Needtoknow__V1__ListDisclosuresRequest *)call->request;
+	const Needtoknow__V1__ListDisclosuresRequest *request =
+		(const Needtoknow__V1__ListDisclosuresRequest *)call->request;
 	static const struct {
 		const char *field;
 		enum listing_by by;

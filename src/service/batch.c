@@ -59,10 +59,11 @@ void batches_free(struct batches *batches)
 	struct gathering *gathering, *next;
 	if (!batches)
 		return;
-	HASH_ITER (hh, batches->gatherings, gathering, next) {
+	HASH_ITER(hh, batches->gatherings, gathering, next)
+	{
 		struct batch *batch, *following;
-		LL_FOREACH_SAFE (gathering->waiting, batch, following)
-			batch_free(batch);
+		LL_FOREACH_SAFE(gathering->waiting, batch, following)
+		batch_free(batch);
 		HASH_DEL(batches->gatherings, gathering);
 		mem_free(gathering);
 	}
@@ -159,9 +160,11 @@ static bool about_data(const char *sqlstate)
 
 static void fail(const struct batch *batch)
 {
-	const char *reason = batch->gathering->kind->from == READ_SOURCE ? "SOURCE_UNAVAILABLE" : "DATABASE_UNAVAILABLE";
+	const char *reason =
+		batch->gathering->kind->from == READ_SOURCE ? "SOURCE_UNAVAILABLE" : "DATABASE_UNAVAILABLE";
 	for (size_t i = 0; i < batch->count; i++)
-		call_fail(batch->askers[i].call, GRPC_UNAVAILABLE, reason, "a database that this needs does not answer; try again");
+		call_fail(batch->askers[i].call, GRPC_UNAVAILABLE, reason,
+			"a database that this needs does not answer; try again");
 }
 
 static void answered(void *context, const struct database_outcome *outcome)
@@ -201,7 +204,8 @@ int batches_flush(struct batches *batches)
 {
 	struct gathering *gathering, *next;
 	int sent = 0;
-	HASH_ITER (hh, batches->gatherings, gathering, next) {
+	HASH_ITER(hh, batches->gatherings, gathering, next)
+	{
 		while (gathering->waiting && gathering->in_flight < BATCHES_IN_FLIGHT_MAX) {
 			struct batch *batch = gathering->waiting;
 			struct database *database = database_of(batches, gathering->kind);
@@ -247,7 +251,8 @@ int64_t row_time(const PGresult *result, int row, int column)
 
 bool row_bool(const PGresult *result, int row, int column)
 {
-	return !row_is_null(result, row, column) && pg_bool(PQgetvalue(result, row, column), PQgetlength(result, row, column));
+	return !row_is_null(result, row, column) &&
+		pg_bool(PQgetvalue(result, row, column), PQgetlength(result, row, column));
 }
 
 int row_bytes(const PGresult *result, int row, int column, void *out, size_t size)

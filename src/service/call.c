@@ -121,12 +121,16 @@ enum step_result call_unpack(struct call *call, const uint8_t *message, size_t l
 	case MESSAGE_BAD_TEXT:
 		return call_refuse_identifier(call, field);
 	case MESSAGE_TOO_LARGE:
-		return call_refuse(call, &(struct status){ .code = GRPC_RESOURCE_EXHAUSTED,
-			.message = "the request needs more memory than a call may take", .reason = "REQUEST_TOO_LARGE" });
+		return call_refuse(call,
+			&(struct status){ .code = GRPC_RESOURCE_EXHAUSTED,
+				.message = "the request needs more memory than a call may take",
+				.reason = "REQUEST_TOO_LARGE" });
 	case MESSAGE_MALFORMED:
 		break;
 	}
-	return call_refuse(call, &(struct status){ .code = GRPC_INTERNAL, .message = "the request is not a message of the method's type" });
+	return call_refuse(call,
+		&(struct status){
+			.code = GRPC_INTERNAL, .message = "the request is not a message of the method's type" });
 }
 
 enum step_result call_reply(struct call *call, const ProtobufCMessage *message)
@@ -154,15 +158,21 @@ enum step_result call_refuse(struct call *call, const struct status *status)
 
 enum step_result call_refuse_identifier(struct call *call, const char *field)
 {
-	const char *message = arena_printf(call->arena, "%s must be 1 to 128 bytes of UTF-8 without control characters", field ? field : "an identifier");
-	return call_refuse(call, &(struct status){ .code = GRPC_INVALID_ARGUMENT, .reason = "BAD_IDENTIFIER", .message = message,
-		.metadata = { { "field", field ? field : "" } } });
+	const char *message = arena_printf(call->arena, "%s must be 1 to 128 bytes of UTF-8 without control characters",
+		field ? field : "an identifier");
+	return call_refuse(call,
+		&(struct status){ .code = GRPC_INVALID_ARGUMENT,
+			.reason = "BAD_IDENTIFIER",
+			.message = message,
+			.metadata = { { "field", field ? field : "" } } });
 }
 
 enum step_result call_unavailable(struct call *call, const char *reason)
 {
-	return call_refuse(call, &(struct status){ .code = GRPC_UNAVAILABLE, .reason = reason,
-		.message = "a database that this needs does not answer; try again" });
+	return call_refuse(call,
+		&(struct status){ .code = GRPC_UNAVAILABLE,
+			.reason = reason,
+			.message = "a database that this needs does not answer; try again" });
 }
 
 void call_fail(struct call *call, enum grpc_code code, const char *reason, const char *message)
@@ -183,6 +193,7 @@ void *call_alloc(struct call *call, size_t size)
 {
 	void *memory = arena_alloc(call->arena, size);
 	if (!memory)
-		call_fail(call, GRPC_RESOURCE_EXHAUSTED, "CALL_TOO_LARGE", "the answer needs more memory than a call may take; ask for less at once");
+		call_fail(call, GRPC_RESOURCE_EXHAUSTED, "CALL_TOO_LARGE",
+			"the answer needs more memory than a call may take; ask for less at once");
 	return memory;
 }

@@ -11,8 +11,9 @@
 #include <stdbool.h>
 
 /*
- * A call is a row of named steps, run in order by call_run(). A step says what comes after it; whoever it waits for (a read, the
- * train) calls call_run() again, which comes back to the same step. Methods are const tables: to know one is to know all.
+ * A call is a row of named steps, run in order by call_run(). A step says what comes after it; whoever it waits for (a
+ * read, the train) calls call_run() again, which comes back to the same step. Methods are const tables: to know one is
+ * to know all.
  */
 struct call;
 struct departure;
@@ -27,24 +28,29 @@ typedef enum step_result call_step(struct call *call);
 
 /* What a call does when the train takes it aboard: under the ledger's lock, with the train's time. */
 enum boarding {
-	BOARDED,       /* its entries and rows are in the departure */
+	BOARDED, /* its entries and rows are in the departure */
 	BOARD_NOTHING, /* nothing is to be written: it goes on as if committed */
-	BOARD_AGAIN,   /* what it read is too old: it reads again */
+	BOARD_AGAIN, /* what it read is too old: it reads again */
 };
 
 /* Who boards first. */
-enum train_class { TRAIN_CONTROL, TRAIN_DELIVERY, TRAIN_SHARE, TRAIN_CLASSES };
+enum train_class {
+	TRAIN_CONTROL,
+	TRAIN_DELIVERY,
+	TRAIN_SHARE,
+	TRAIN_CLASSES
+};
 
 #define CALL_STEPS_MAX 8
 #define CALL_KEYS_MAX 24 /* a Fetch has one a release */
 
 struct method {
-	const char *path;                            /* NULL for what the service does by itself */
-	enum role role;                              /* ROLE_NONE: any authenticated role */
+	const char *path; /* NULL for what the service does by itself */
+	enum role role; /* ROLE_NONE: any authenticated role */
 	enum server_method_kind kind;
 	const ProtobufCMessageDescriptor *input;
-	call_step *steps[CALL_STEPS_MAX];            /* up to the first NULL */
-	unsigned again;                              /* the step at which it reads: where BOARD_AGAIN goes back to */
+	call_step *steps[CALL_STEPS_MAX]; /* up to the first NULL */
+	unsigned again; /* the step at which it reads: where BOARD_AGAIN goes back to */
 	enum boarding (*board)(struct call *call, struct departure *departure);
 	enum train_class train_class;
 	/* For what has no stream: told instead of answering, when the call fails. May be NULL. */
@@ -57,7 +63,12 @@ struct method {
 	void (*release)(struct call *call);
 };
 
-enum call_boarding { CALL_ASHORE, CALL_WAITING, CALL_ABOARD, CALL_COMMITTED };
+enum call_boarding {
+	CALL_ASHORE,
+	CALL_WAITING,
+	CALL_ABOARD,
+	CALL_COMMITTED
+};
 
 struct call {
 	const struct method *method;
@@ -65,29 +76,29 @@ struct call {
 	struct server_stream *stream; /* NULL: the service's own, or the client has gone */
 	struct arena *arena;
 	const ProtobufCMessage *request;
-	void *state;                  /* the method's own, in the arena */
+	void *state; /* the method's own, in the arena */
 
 	/* The caller, which may outlive its stream. */
 	enum role role;
-	const char *actor;  /* SPIFFE id, or `system` */
-	const char *name;   /* within the role: a recipient's id */
+	const char *actor; /* SPIFFE id, or `system` */
+	const char *name; /* within the role: a recipient's id */
 	const char *device; /* recipients only; else "" */
 
 	size_t step;
 	bool running, ended, half_closed;
-	unsigned reads;     /* on their way; the call's memory stays until they are back */
-	bool late;          /* committed, but known only after a doubt: no value of it may still leave */
-	bool failed;        /* a read or the train failed: `status` says how */
+	unsigned reads; /* on their way; the call's memory stays until they are back */
+	bool late; /* committed, but known only after a doubt: no value of it may still leave */
+	bool failed; /* a read or the train failed: `status` says how */
 	struct status status;
 
 	/* The train. */
 	enum call_boarding boarding;
-	uint64_t read_train;  /* the last train that had arrived when it began to read */
-	bool reading;         /* in the train's list of readers */
+	uint64_t read_train; /* the last train that had arrived when it began to read */
+	bool reading; /* in the train's list of readers */
 	struct key keys[CALL_KEYS_MAX];
 	size_t key_count;
 	unsigned tries;
-	struct call *next, *prev;               /* at the platform, or aboard */
+	struct call *next, *prev; /* at the platform, or aboard */
 	struct call *reader_next, *reader_prev; /* oldest reading first */
 };
 
@@ -103,7 +114,8 @@ void call_abandon(struct call *call);
 /* The stream is gone: nobody is answered, the steps go on to their end. */
 void call_detach(struct call *call);
 
-/* Unpacks the request of a client's call, as the first step of every such method. STEP_NEXT, or answers and STEP_DONE. */
+/* Unpacks the request of a client's call, as the first step of every such method. STEP_NEXT, or answers and STEP_DONE.
+ */
 enum step_result call_unpack(struct call *call, const uint8_t *message, size_t length);
 
 /* Answers. Each returns STEP_DONE, so that a step can return it. */
@@ -118,7 +130,8 @@ void call_fail(struct call *call, enum grpc_code code, const char *reason, const
 /* Declares what the call reads (shared) or writes (exclusive), before it reads. */
 void call_key(struct call *call, enum key_kind kind, const void *id, size_t length, enum key_mode mode);
 
-/* Memory of the call; the process does not end when a request asks for too much of it: the call fails and NULL is returned. */
+/* Memory of the call; the process does not end when a request asks for too much of it: the call fails and NULL is
+ * returned. */
 void *call_alloc(struct call *call, size_t size);
 
 #endif

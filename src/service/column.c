@@ -89,7 +89,8 @@ void columns_add(const struct columns *columns, struct database *database, const
 	database_add(database, statement, parameters);
 }
 
-/* An array's elements follow its 20-byte header, each behind its i32 length (-1: NULL); see array_send() of PostgreSQL. */
+/* An array's elements follow its 20-byte header, each behind its i32 length (-1: NULL); see array_send() of PostgreSQL.
+ */
 #define ARRAY_HEADER_LENGTH 20
 
 static struct cell array_element(const struct pg_array *array, size_t row)

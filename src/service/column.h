@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 /*
- * Many calls' rows for one statement: a column is an array parameter, `unnest($1, $2, ...) WITH ORDINALITY` makes rows of them again.
- * Reads (batch.h) and writes (train.h) are both given as rows of cells.
+ * Many calls' rows for one statement: a column is an array parameter, `unnest($1, $2, ...) WITH ORDINALITY` makes rows
+ * of them again. Reads (batch.h) and writes (train.h) are both given as rows of cells.
  */
 #define COLUMNS_MAX 16
 
@@ -17,7 +17,7 @@
 struct cell {
 	const void *bytes; /* PG_TEXT, PG_BYTEA, PG_UUID; NULL is SQL's NULL */
 	size_t length;
-	int64_t number;    /* PG_BOOL, PG_INT*, PG_TIMESTAMPTZ (INT64_MAX: infinity; TIME_NONE: NULL) */
+	int64_t number; /* PG_BOOL, PG_INT*, PG_TIMESTAMPTZ (INT64_MAX: infinity; TIME_NONE: NULL) */
 };
 
 struct cell cell_text(const char *text);

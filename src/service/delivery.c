@@ -36,7 +36,9 @@ static enum step_result delivery_ask(struct call *call)
 		return STEP_DONE;
 	const struct rule *rule = disclosure_rule(call, &due->disclosure);
 	if (!rule || due->key.release < 0 || (size_t)due->key.release >= rule->service->release_count) {
-		log_warning("delivery", "policy %d, which a disclosure was shared under, cannot be used: its releases wait", due->disclosure.policy_number);
+		log_warning("delivery",
+			"policy %d, which a disclosure was shared under, cannot be used: its releases wait",
+			due->disclosure.policy_number);
 		delivery->hold = HOLD_UNUSABLE;
 		return STEP_DONE;
 	}
@@ -94,7 +96,8 @@ static enum boarding delivery_board(struct call *call, struct departure *departu
 	delivery->withheld = false;
 	switch (shipment_check(&delivery->shipment, departure_now(departure), &reason, &why)) {
 	case SHIPMENT_GOOD:
-		delivery->shipment.reason = delivery->due.repeat ? NEEDTOKNOW__V1__REASON__REASON_REPEATED : NEEDTOKNOW__V1__REASON__REASON_NEW;
+		delivery->shipment.reason = delivery->due.repeat ? NEEDTOKNOW__V1__REASON__REASON_REPEATED
+								 : NEEDTOKNOW__V1__REASON__REASON_NEW;
 		shipment_board(call, departure, &delivery->shipment, delivery->device, true);
 		return BOARDED;
 	case SHIPMENT_REFUSED:

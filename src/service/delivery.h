@@ -6,14 +6,16 @@
 #include <needtoknow/v1/delivery.pb-c.h>
 
 /*
- * One release to one recipient: its columns are read from the sources, the entry that names them is committed, and only then the
- * values are put on the stream (P1). The queue starts one for each release that is due; Fetch makes many in one call.
+ * One release to one recipient: its columns are read from the sources, the entry that names them is committed, and only
+ * then the values are put on the stream (P1). The queue starts one for each release that is due; Fetch makes many in
+ * one call.
  */
 
 /* Bytes not yet in the socket by then, in microseconds, are dropped, and the stream is reset (P4). */
 #define DELIVERY_VALUES_LIFE INT64_C(2000000)
 
-/* A new delivery for this stream. The queue fills in `*due` (its strings in call->arena) and has it run with call_run(). */
+/* A new delivery for this stream. The queue fills in `*due` (its strings in call->arena) and has it run with
+ * call_run(). */
 struct call *delivery_new(struct service *service, struct subscription *subscription, struct due **due);
 
 /* ---- what Fetch shares ---- */
@@ -40,15 +42,18 @@ void shipment_ask(struct call *call, struct shipment *shipment, const struct due
 enum shipment_result {
 	SHIPMENT_GOOD,
 	SHIPMENT_REFUSED, /* *reason: the rules no longer allow it; it is withheld for good and recorded */
-	SHIPMENT_HELD,    /* the sources' answer cannot be used: two rows for a key, a value too large */
+	SHIPMENT_HELD, /* the sources' answer cannot be used: two rows for a key, a value too large */
 };
 /* Are the answers usable, and is the release still allowed at `now`? */
-enum shipment_result shipment_check(const struct shipment *shipment, int64_t now, Needtoknow__V1__Reason *reason, const char **why);
+enum shipment_result shipment_check(
+	const struct shipment *shipment, int64_t now, Needtoknow__V1__Reason *reason, const char **why);
 
 /* The DELIVERED entry and its rows. `open`: it waits for an acknowledgement. */
-void shipment_board(struct call *call, struct departure *departure, struct shipment *shipment, const char *device, bool open);
+void shipment_board(
+	struct call *call, struct departure *departure, struct shipment *shipment, const char *device, bool open);
 /* A release that the rules no longer allow: REFUSED, and it is not due any more. */
-void shipment_withhold(struct call *call, struct departure *departure, const struct due *due, const struct rule *rule, Needtoknow__V1__Reason reason);
+void shipment_withhold(struct call *call, struct departure *departure, const struct due *due, const struct rule *rule,
+	Needtoknow__V1__Reason reason);
 
 /* Overwrites the values where they are. */
 void shipment_wipe(const struct shipment *shipment);

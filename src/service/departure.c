@@ -21,29 +21,33 @@ static const struct {
 	[WRITE_POLICY] = { &sql_write_policy, { PG_INT4, PG_BYTEA, PG_TEXT } },
 	[WRITE_POLICY_ACTIVATION] = { &sql_write_policy_activation, { PG_INT8, PG_INT4, PG_TIMESTAMPTZ, PG_TEXT } },
 	[WRITE_DISCLOSURE] = { &sql_write_disclosure,
-		{ PG_UUID, PG_TEXT, PG_TEXT, PG_TEXT, PG_TEXT, PG_INT4, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ,
-			PG_BYTEA, PG_INT8 } },
+		{ PG_UUID, PG_TEXT, PG_TEXT, PG_TEXT, PG_TEXT, PG_INT4, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ,
+			PG_TIMESTAMPTZ, PG_BYTEA, PG_INT8 } },
 	[WRITE_DISCLOSURE_END] = { &sql_write_disclosure_end, { PG_UUID, PG_INT2, PG_INT8 } },
 	[WRITE_DISCLOSURE_WITHHOLD] = { &sql_write_disclosure_withhold, { PG_UUID, PG_INT4 } },
 	[WRITE_DUE] = { &sql_write_due, { PG_TEXT, PG_TIMESTAMPTZ, PG_UUID, PG_INT2 } },
 	[WRITE_DUE_GONE] = { &sql_write_due_gone, { PG_TEXT, PG_TIMESTAMPTZ, PG_UUID, PG_INT2 } },
 	[WRITE_DUE_ENDED] = { &sql_write_due_ended, { PG_TEXT, PG_TIMESTAMPTZ, PG_UUID, PG_INT2 } },
 	[WRITE_SENT] = { &sql_write_sent,
-		{ PG_UUID, PG_INT2, PG_INT2, PG_INT8, PG_TEXT, PG_TEXT, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_BOOL, PG_BYTEA } },
+		{ PG_UUID, PG_INT2, PG_INT2, PG_INT8, PG_TEXT, PG_TEXT, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_BOOL,
+			PG_BYTEA } },
 	[WRITE_SENT_REPEATED] = { &sql_write_sent_repeated, { PG_UUID, PG_INT2, PG_INT8 } },
 	[WRITE_SENT_ACKNOWLEDGED] = { &sql_write_sent_acknowledged, { PG_UUID, PG_INT2, PG_INT2, PG_INT8 } },
 	[WRITE_SENT_FREED] = { &sql_write_sent_freed, { PG_UUID, PG_INT2, PG_INT2, PG_TIMESTAMPTZ } },
 	[WRITE_SENT_CLOSED] = { &sql_write_sent_closed, { PG_UUID } },
-	[WRITE_WITHDRAWAL] = { &sql_write_withdrawal, { PG_UUID, PG_TEXT, PG_TEXT, PG_INT2, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_INT8, PG_BYTEA } },
-	[WRITE_DELETION_CONFIRMED] = { &sql_write_deletion_confirmed, { PG_UUID, PG_TEXT, PG_INT8, PG_INT2, PG_TEXT, PG_TIMESTAMPTZ } },
-	[WRITE_ENTRY_REFERENCE] = { &sql_write_entry_reference, { PG_INT8, PG_UUID, PG_TEXT, PG_TEXT, PG_TEXT, PG_TEXT } },
+	[WRITE_WITHDRAWAL] = { &sql_write_withdrawal,
+		{ PG_UUID, PG_TEXT, PG_TEXT, PG_INT2, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_INT8, PG_BYTEA } },
+	[WRITE_DELETION_CONFIRMED] = { &sql_write_deletion_confirmed,
+		{ PG_UUID, PG_TEXT, PG_INT8, PG_INT2, PG_TEXT, PG_TIMESTAMPTZ } },
+	[WRITE_ENTRY_REFERENCE] = { &sql_write_entry_reference,
+		{ PG_INT8, PG_UUID, PG_TEXT, PG_TEXT, PG_TEXT, PG_TEXT } },
 };
 
 struct departure {
 	int64_t now;
 	uint64_t first_index;
 	struct merkle_frontier frontier;
-	uint64_t kinds;       /* bit k: an entry of kind k */
+	uint64_t kinds; /* bit k: an entry of kind k */
 	struct buffer bodies; /* u16 length and bytes of each entry */
 	size_t rows;
 	struct columns columns[WRITE_KINDS];
@@ -159,7 +163,8 @@ static int send_ledger(const struct departure *departure, struct database *datab
 			{ departure->bodies.data, departure->bodies.length } };
 		database_add(database, &sql_ledger_append, append);
 	}
-	struct parameter move[] = { { size, 8 }, { departure->frontier.nodes, (size_t)nodes * MERKLE_HASH_SIZE }, { now, 8 }, { train_id, 16 } };
+	struct parameter move[] = { { size, 8 }, { departure->frontier.nodes, (size_t)nodes * MERKLE_HASH_SIZE },
+		{ now, 8 }, { train_id, 16 } };
 	database_add(database, &sql_head_move, move);
 	return entries ? 2 : 1;
 }

@@ -8,8 +8,8 @@
 #include <needtoknow/v1/ledger.pb-c.h>
 
 /*
- * What one train carries: the entries, packed and hashed as they are added, and the rows, a column array a statement. Loaded by the calls'
- * board() functions under the ledger's lock.
+ * What one train carries: the entries, packed and hashed as they are added, and the rows, a column array a statement.
+ * Loaded by the calls' board() functions under the ledger's lock.
  */
 struct departure;
 
@@ -23,7 +23,7 @@ enum write_kind {
 	WRITE_DISCLOSURE_END,
 	WRITE_DISCLOSURE_WITHHOLD,
 	WRITE_DUE,
-	WRITE_DUE_GONE,  /* exactly these: a release that somebody else has claimed breaks the train */
+	WRITE_DUE_GONE, /* exactly these: a release that somebody else has claimed breaks the train */
 	WRITE_DUE_ENDED, /* of these, what is still there */
 	WRITE_SENT,
 	WRITE_SENT_REPEATED,

@@ -91,20 +91,23 @@ Needtoknow__V1__Receipt *receipt_message(struct call *call, const struct recorde
 	return receipt;
 }
 
-static Needtoknow__V1__ReleaseState release_state(const struct disclosure *disclosure, unsigned release, int64_t due_at, int64_t now)
+static Needtoknow__V1__ReleaseState release_state(
+	const struct disclosure *disclosure, unsigned release, int64_t due_at, int64_t now)
 {
 	unsigned bit = 1u << release;
 	if (disclosure->acknowledged & bit)
 		return NEEDTOKNOW__V1__RELEASE_STATE__RELEASE_STATE_ACKNOWLEDGED;
 	if (disclosure->sent & bit)
 		return NEEDTOKNOW__V1__RELEASE_STATE__RELEASE_STATE_DELIVERED;
-	if (disclosure->withheld & bit || disclosure->state != NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE)
+	if (disclosure->withheld & bit ||
+		disclosure->state != NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE)
 		return NEEDTOKNOW__V1__RELEASE_STATE__RELEASE_STATE_WITHDRAWN;
-	return due_at <= now ? NEEDTOKNOW__V1__RELEASE_STATE__RELEASE_STATE_DUE : NEEDTOKNOW__V1__RELEASE_STATE__RELEASE_STATE_WAITING;
+	return due_at <= now ? NEEDTOKNOW__V1__RELEASE_STATE__RELEASE_STATE_DUE
+			     : NEEDTOKNOW__V1__RELEASE_STATE__RELEASE_STATE_WAITING;
 }
 
-static Needtoknow__V1__Release *release_message(struct call *call, const struct disclosure *disclosure, const struct policy_service *service,
-	unsigned number, int64_t now)
+static Needtoknow__V1__Release *release_message(struct call *call, const struct disclosure *disclosure,
+	const struct policy_service *service, unsigned number, int64_t now)
 {
 	const struct policy_release *from = &service->releases[number];
 	Needtoknow__V1__Release *release = call_alloc(call, sizeof *release);
@@ -121,7 +124,8 @@ static Needtoknow__V1__Release *release_message(struct call *call, const struct 
 	return release;
 }
 
-Needtoknow__V1__Release **releases_message(struct call *call, const struct disclosure *disclosure, const struct policy_service *service, int64_t now)
+Needtoknow__V1__Release **releases_message(
+	struct call *call, const struct disclosure *disclosure, const struct policy_service *service, int64_t now)
 {
 	Needtoknow__V1__Release **releases = call_alloc(call, service->release_count * sizeof *releases);
 	for (unsigned i = 0; releases && i < service->release_count; i++)
@@ -142,7 +146,8 @@ Needtoknow__V1__Disclosure *disclosure_message(struct call *call, const struct d
 	message->service = (char *)disclosure->service;
 	message->state = (Needtoknow__V1__DisclosureState)disclosure->state;
 	/* Expired is what the clock says; the sweeper only writes it down. */
-	if (message->state == NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE && disclosure->expires_at <= now)
+	if (message->state == NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE &&
+		disclosure->expires_at <= now)
 		message->state = NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_EXPIRED;
 	message->starts_at = timestamp_message(call, disclosure->starts_at);
 	message->ends_at = timestamp_message(call, disclosure->ends_at);
@@ -169,7 +174,8 @@ void entry_begin(struct entry_draft *draft, const struct call *call, Needtoknow_
 	}
 }
 
-void entry_disclosure(struct entry_draft *draft, const struct call *call, const struct disclosure *disclosure, const struct subject *subject)
+void entry_disclosure(struct entry_draft *draft, const struct call *call, const struct disclosure *disclosure,
+	const struct subject *subject)
 {
 	Needtoknow__V1__LedgerEntry *entry = &draft->entry;
 	const struct rule *rule = disclosure_rule(call, disclosure);

@@ -18,8 +18,8 @@ struct disclosure {
 	const char *recipient_id;
 	const char *service;
 	int policy_number;
-	int state;                 /* needtoknow.v1.DisclosureState */
-	unsigned withheld;         /* bit n: release n was refused when it was due */
+	int state; /* needtoknow.v1.DisclosureState */
+	unsigned withheld; /* bit n: release n was refused when it was due */
 	unsigned sent, acknowledged; /* bit n */
 	int64_t starts_at, ends_at, expires_at, created_at;
 	uint64_t shared_index;
@@ -37,15 +37,16 @@ int64_t disclosure_due_at(const struct disclosure *disclosure, const struct poli
 /* As clients see it at `now`; in the call's arena. NULL when the arena is full (the call has failed). */
 Needtoknow__V1__Disclosure *disclosure_message(struct call *call, const struct disclosure *disclosure, int64_t now);
 /* Releases that are not of a row yet (Explain), or are; in the call's arena. */
-Needtoknow__V1__Release **releases_message(struct call *call, const struct disclosure *disclosure, const struct policy_service *service, int64_t now);
+Needtoknow__V1__Release **releases_message(
+	struct call *call, const struct disclosure *disclosure, const struct policy_service *service, int64_t now);
 
 Needtoknow__V1__Receipt *receipt_message(struct call *call, const struct recorded *recorded);
 Google__Protobuf__Timestamp *timestamp_message(struct call *call, int64_t time);
 char *uuid_text(struct call *call, const uint8_t uuid[16]);
 
 /*
- * What an entry says of a disclosure: its ids, service, purpose, basis, expiry, policy, the pseudonym and the reference of the booking
- * where the subject's key still lives. Storage is the caller's and must live until departure_entry().
+ * What an entry says of a disclosure: its ids, service, purpose, basis, expiry, policy, the pseudonym and the reference
+ * of the booking where the subject's key still lives. Storage is the caller's and must live until departure_entry().
  */
 struct entry_draft {
 	Needtoknow__V1__LedgerEntry entry;
@@ -55,7 +56,8 @@ struct entry_draft {
 	char *fields[POLICY_FIELDS_MAX];
 };
 void entry_begin(struct entry_draft *draft, const struct call *call, Needtoknow__V1__EntryKind kind);
-void entry_disclosure(struct entry_draft *draft, const struct call *call, const struct disclosure *disclosure, const struct subject *subject);
+void entry_disclosure(struct entry_draft *draft, const struct call *call, const struct disclosure *disclosure,
+	const struct subject *subject);
 void entry_service(struct entry_draft *draft, const struct policy_service *service);
 void entry_release(struct entry_draft *draft, const struct policy_release *release);
 

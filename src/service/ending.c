@@ -16,7 +16,8 @@ static const char *next_device(const char **devices, size_t *length)
 	return device;
 }
 
-static void order_deletion(struct call *call, struct departure *departure, const struct ending *ending, const char *device, int64_t delete_within)
+static void order_deletion(struct call *call, struct departure *departure, const struct ending *ending,
+	const char *device, int64_t delete_within)
 {
 	const struct disclosure *disclosure = ending->disclosure;
 	int64_t now = departure_now(departure);
@@ -26,9 +27,11 @@ static void order_deletion(struct call *call, struct departure *departure, const
 	draft.entry.device = (char *)device;
 	draft.entry.reason = ending->reason;
 	struct recorded recorded = departure_entry(departure, &draft.entry);
-	departure_write(departure, WRITE_WITHDRAWAL, (struct cell[]){ cell_bytes(disclosure->id, 16), cell_text(device),
-		cell_text(disclosure->recipient_id), cell_number(ending->cause), cell_number(now), cell_number(now + delete_within),
-		cell_number((int64_t)recorded.index), cell_bytes(recorded.leaf.bytes, sizeof recorded.leaf.bytes) });
+	departure_write(departure, WRITE_WITHDRAWAL,
+		(struct cell[]){ cell_bytes(disclosure->id, 16), cell_text(device), cell_text(disclosure->recipient_id),
+			cell_number(ending->cause), cell_number(now), cell_number(now + delete_within),
+			cell_number((int64_t)recorded.index),
+			cell_bytes(recorded.leaf.bytes, sizeof recorded.leaf.bytes) });
 }
 
 void ending_board(struct call *call, struct departure *departure, struct ending *ending)
@@ -43,8 +46,9 @@ void ending_board(struct call *call, struct departure *departure, struct ending 
 	entry_disclosure(&draft, call, disclosure, ending->subject);
 	draft.entry.reason = ending->reason;
 	ending->recorded = departure_entry(departure, &draft.entry);
-	departure_write(departure, WRITE_DISCLOSURE_END, (struct cell[]){ cell_bytes(disclosure->id, 16), cell_number(ending->state),
-		cell_number((int64_t)ending->recorded.index) });
+	departure_write(departure, WRITE_DISCLOSURE_END,
+		(struct cell[]){ cell_bytes(disclosure->id, 16), cell_number(ending->state),
+			cell_number((int64_t)ending->recorded.index) });
 	while ((device = next_device(&devices, &length))) {
 		char name[IDENTITY_NAME_MAX + 1];
 		memcpy(name, device, length < sizeof name ? length : sizeof name - 1);
@@ -54,9 +58,10 @@ void ending_board(struct call *call, struct departure *departure, struct ending 
 	if (ending->devices)
 		departure_write(departure, WRITE_SENT_CLOSED, (struct cell[]){ cell_bytes(disclosure->id, 16) });
 	for (size_t i = 0; rule && i < rule->service->release_count; i++)
-		departure_write(departure, WRITE_DUE_ENDED, (struct cell[]){ cell_text(disclosure->recipient_id),
-			cell_number(disclosure_due_at(disclosure, &rule->service->releases[i])), cell_bytes(disclosure->id, 16),
-			cell_number((int64_t)i) });
+		departure_write(departure, WRITE_DUE_ENDED,
+			(struct cell[]){ cell_text(disclosure->recipient_id),
+				cell_number(disclosure_due_at(disclosure, &rule->service->releases[i])),
+				cell_bytes(disclosure->id, 16), cell_number((int64_t)i) });
 }
 
 void ending_committed(struct call *call, const struct ending *ending)

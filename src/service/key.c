@@ -10,9 +10,9 @@
 
 struct key_entry {
 	uint64_t hash;
-	uint64_t written;        /* the last train that wrote it; 0: none that anybody can have missed */
-	uint64_t formation;      /* of the train being formed, when it is aboard */
-	bool exclusive;          /* aboard, and written */
+	uint64_t written; /* the last train that wrote it; 0: none that anybody can have missed */
+	uint64_t formation; /* of the train being formed, when it is aboard */
+	bool exclusive; /* aboard, and written */
 	struct key_entry *prev, *next; /* in the order of `written` */
 	UT_hash_handle hh;
 };
@@ -21,7 +21,7 @@ struct key_table {
 	uint8_t sip_key[16];
 	uint64_t formation;
 	struct key_entry *entries;
-	struct key_entry *written;   /* oldest first */
+	struct key_entry *written; /* oldest first */
 	struct key_entry **aboard;
 	size_t aboard_count, aboard_size;
 	uint8_t *published;
@@ -41,7 +41,8 @@ void key_table_free(struct key_table *table)
 	struct key_entry *entry, *next;
 	if (!table)
 		return;
-	HASH_ITER (hh, table->entries, entry, next) {
+	HASH_ITER(hh, table->entries, entry, next)
+	{
 		HASH_DEL(table->entries, entry);
 		mem_free(entry);
 	}

@@ -6,23 +6,26 @@
 #include <stdint.h>
 
 /*
- * Who may travel together, and whose reading is out of date. A call declares keys: shared for what it has read, exclusive for what it
- * writes. Two calls with the same key, one of them exclusive, do not ride the same train; and a call that read before a train that wrote one
- * of its keys (here, or in another worker, which publishes the keys that it wrote) reads again. Keys are keyed 8-byte hashes: a collision costs a
- * second reading and nothing else.
+ * Who may travel together, and whose reading is out of date. A call declares keys: shared for what it has read,
+ * exclusive for what it writes. Two calls with the same key, one of them exclusive, do not ride the same train; and a
+ * call that read before a train that wrote one of its keys (here, or in another worker, which publishes the keys that
+ * it wrote) reads again. Keys are keyed 8-byte hashes: a collision costs a second reading and nothing else.
  */
 enum key_kind {
 	KEY_SUBJECT,
 	KEY_RECIPIENT,
 	KEY_BOOKING,
 	KEY_DISCLOSURE,
-	KEY_RELEASE,  /* disclosure and release: who sends it */
-	KEY_REQUEST,  /* caller and request id */
-	KEY_POLICY,   /* which policy is in force */
+	KEY_RELEASE, /* disclosure and release: who sends it */
+	KEY_REQUEST, /* caller and request id */
+	KEY_POLICY, /* which policy is in force */
 	KEY_ACKNOWLEDGER, /* one caller's acknowledgements and confirmations */
 };
 
-enum key_mode { KEY_SHARED, KEY_EXCLUSIVE };
+enum key_mode {
+	KEY_SHARED,
+	KEY_EXCLUSIVE
+};
 
 struct key {
 	uint64_t hash;
@@ -38,11 +41,16 @@ void key_table_free(struct key_table *table);
 uint64_t key_hash(const struct key_table *table, enum key_kind kind, const void *id, size_t length);
 
 /* May a call with these keys, read after train `read_train`, board the train that is being formed? */
-enum key_answer { KEYS_FREE, KEYS_TAKEN, KEYS_STALE };
+enum key_answer {
+	KEYS_FREE,
+	KEYS_TAKEN,
+	KEYS_STALE
+};
 enum key_answer key_table_ask(const struct key_table *table, const struct key *keys, size_t count, uint64_t read_train);
 /* It boards. */
 void key_table_board(struct key_table *table, const struct key *keys, size_t count);
-/* The train that was being formed departs as number `train`: what it wrote is newer than every reading that began before it. */
+/* The train that was being formed departs as number `train`: what it wrote is newer than every reading that began
+ * before it. */
 void key_table_depart(struct key_table *table, uint64_t train);
 /* Nobody departs: all that boarded is ashore again. */
 void key_table_disembark(struct key_table *table);

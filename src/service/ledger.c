@@ -57,5 +57,6 @@ static const struct read_kind row_holding = {
 void ledger_read(struct call *call, uint64_t index, struct ledger_line *out)
 {
 	*out = (struct ledger_line){ .recorded.index = index };
-	batch_read(call, &row_holding, out, (struct cell[]){ cell_number((int64_t)index), cell_number((int64_t)(uintptr_t)out) });
+	batch_read(call, &row_holding, out,
+		(struct cell[]){ cell_number((int64_t)index), cell_number((int64_t)(uintptr_t)out) });
 }

@@ -17,10 +17,12 @@ struct ledger_line {
 	size_t length;
 };
 
-/* Asks for entry number `index`; `out->length` is 0 when there is none. `out` must stay until the call's reads are back. */
+/* Asks for entry number `index`; `out->length` is 0 when there is none. `out` must stay until the call's reads are
+ * back. */
 void ledger_read(struct call *call, uint64_t index, struct ledger_line *out);
 
-/* Walks a row's packed bodies: the body at *offset and its length, *offset past it; -1 at the end or when the row is cut short. */
+/* Walks a row's packed bodies: the body at *offset and its length, *offset past it; -1 at the end or when the row is
+ * cut short. */
 int ledger_next_body(const uint8_t *bodies, size_t size, size_t *offset, const uint8_t **body, size_t *length);
 
 #endif

@@ -34,10 +34,12 @@ static enum boarding activation_board(struct call *call, struct departure *depar
 	draft.entry.policy_digest.len = 32;
 	struct recorded recorded = departure_entry(departure, &draft.entry);
 	if (!activation->rules->stored)
-		departure_write(departure, WRITE_POLICY, (struct cell[]){ cell_number(activation->rules->number),
-			cell_bytes(policy_digest(policy), 32), cell_bytes(text, length) });
-	departure_write(departure, WRITE_POLICY_ACTIVATION, (struct cell[]){ cell_number((int64_t)recorded.index),
-		cell_number(activation->rules->number), cell_number(departure_now(departure)), cell_text(call->actor) });
+		departure_write(departure, WRITE_POLICY,
+			(struct cell[]){ cell_number(activation->rules->number), cell_bytes(policy_digest(policy), 32),
+				cell_bytes(text, length) });
+	departure_write(departure, WRITE_POLICY_ACTIVATION,
+		(struct cell[]){ cell_number((int64_t)recorded.index), cell_number(activation->rules->number),
+			cell_number(departure_now(departure)), cell_text(call->actor) });
 	return BOARDED;
 }
 

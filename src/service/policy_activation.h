@@ -4,8 +4,8 @@
 #include "service/rulebook.h"
 
 /*
- * Puts a policy in force: an entry (POLICY_ACTIVATED) with its digest, and its text where the database does not have it yet. The rulebook is told
- * what became of it; until then the rules stay.
+ * Puts a policy in force: an entry (POLICY_ACTIVATED) with its digest, and its text where the database does not have it
+ * yet. The rulebook is told what became of it; until then the rules stay.
  */
 void policy_activate(struct service *service, struct rules *rules);
 

@@ -22,7 +22,7 @@
 /* One release on its way, or held until a time. */
 struct flight {
 	struct delivery_key key; /* serial counts as 0: a release has one flight */
-	int64_t held_until;      /* loop time; 0: on its way; INT64_MAX: until the stream can be written to */
+	int64_t held_until; /* loop time; 0: on its way; INT64_MAX: until the stream can be written to */
 	UT_hash_handle hh;
 };
 
@@ -35,7 +35,7 @@ struct unacknowledged {
 
 struct subscription {
 	struct queue *queue;
-	struct call *receive;    /* NULL once the stream has gone */
+	struct call *receive; /* NULL once the stream has gone */
 	uint32_t window;
 	uint32_t unacknowledged;
 	uint32_t flying;
@@ -50,7 +50,7 @@ struct queue {
 	struct flight *flights;
 	struct unacknowledged *unacknowledged;
 	uint32_t flying, held;
-	bool wanted;  /* something may be due */
+	bool wanted; /* something may be due */
 	bool loading;
 	struct loop_timer timer;
 	UT_hash_handle hh;
@@ -78,7 +78,8 @@ void queues_free(struct queues *queues)
 	struct queue *queue, *next;
 	if (!queues)
 		return;
-	HASH_ITER (hh, queues->all, queue, next) {
+	HASH_ITER(hh, queues->all, queue, next)
+	{
 		queue->loading = false;
 		queue_free(queue);
 	}
@@ -116,11 +117,13 @@ static void queue_free(struct queue *queue)
 {
 	struct flight *flight, *next_flight;
 	struct unacknowledged *waiting, *next_waiting;
-	HASH_ITER (hh, queue->flights, flight, next_flight) {
+	HASH_ITER(hh, queue->flights, flight, next_flight)
+	{
 		HASH_DEL(queue->flights, flight);
 		mem_free(flight);
 	}
-	HASH_ITER (hh, queue->unacknowledged, waiting, next_waiting) {
+	HASH_ITER(hh, queue->unacknowledged, waiting, next_waiting)
+	{
 		HASH_DEL(queue->unacknowledged, waiting);
 		mem_free(waiting);
 	}
@@ -168,7 +171,8 @@ static void free_unacknowledged(struct subscription *subscription)
 {
 	struct queue *queue = subscription->queue;
 	struct unacknowledged *waiting, *next;
-	HASH_ITER (hh, queue->unacknowledged, waiting, next) {
+	HASH_ITER(hh, queue->unacknowledged, waiting, next)
+	{
 		if (waiting->subscription != subscription)
 			continue;
 		release_freed(queue->queues->service, queue->recipient_id, &waiting->key);
@@ -202,11 +206,12 @@ void queue_poke_all(struct queues *queues)
 {
 	struct queue *queue, *next;
 	struct subscription *subscription, *next_subscription;
-	HASH_ITER (hh, queues->all, queue, next) {
+	HASH_ITER(hh, queues->all, queue, next)
+	{
 		queue->wanted = true;
-		DL_FOREACH_SAFE (queue->subscriptions, subscription, next_subscription)
-			if (subscription->receive)
-				receive_news(subscription->receive);
+		DL_FOREACH_SAFE(queue->subscriptions, subscription, next_subscription)
+		if (subscription->receive)
+			receive_news(subscription->receive);
 	}
 }
 
@@ -214,7 +219,8 @@ void queue_writable(struct subscription *subscription)
 {
 	struct queue *queue = subscription->queue;
 	struct flight *flight, *next;
-	HASH_ITER (hh, queue->flights, flight, next) {
+	HASH_ITER(hh, queue->flights, flight, next)
+	{
 		if (flight->held_until != INT64_MAX)
 			continue;
 		HASH_DEL(queue->flights, flight);
@@ -322,9 +328,9 @@ static uint32_t room(const struct subscription *subscription)
 static struct subscription *roomiest(const struct queue *queue)
 {
 	struct subscription *best = NULL, *each;
-	DL_FOREACH (queue->subscriptions, each)
-		if (room(each) && (!best || room(each) > room(best)))
-			best = each;
+	DL_FOREACH(queue->subscriptions, each)
+	if (room(each) && (!best || room(each) > room(best)))
+		best = each;
 	return best;
 }
 
@@ -332,8 +338,8 @@ static uint32_t queue_room(const struct queue *queue)
 {
 	uint32_t sum = 0;
 	const struct subscription *each;
-	DL_FOREACH (queue->subscriptions, each)
-		sum += room(each);
+	DL_FOREACH(queue->subscriptions, each)
+	sum += room(each);
 	return sum;
 }
 
@@ -343,7 +349,8 @@ static void end_holds(struct queue *queue)
 	struct flight *flight, *next;
 	if (!queue->held)
 		return;
-	HASH_ITER (hh, queue->flights, flight, next) {
+	HASH_ITER(hh, queue->flights, flight, next)
+	{
 		if (!flight->held_until || flight->held_until > now)
 			continue;
 		HASH_DEL(queue->flights, flight);
@@ -380,11 +387,13 @@ static const struct read_kind queue_next = {
 static enum step_result load_ask(struct call *call)
 {
 	struct load *load = call->state;
-	batch_read(call, &queue_next, load, (struct cell[]){ cell_text(load->queue->recipient_id), cell_number(load->amount) });
+	batch_read(call, &queue_next, load,
+		(struct cell[]){ cell_text(load->queue->recipient_id), cell_number(load->amount) });
 	return STEP_NEXT;
 }
 
-void due_read_facts(struct call *call, const PGresult *result, int row, int column, const struct rule *rule, struct due *out)
+void due_read_facts(
+	struct call *call, const PGresult *result, int row, int column, const struct rule *rule, struct due *out)
 {
 	out->agreement_ref = row_text(result, row, column, call);
 	out->facts = (struct share_facts){
@@ -402,7 +411,8 @@ void due_read_facts(struct call *call, const PGresult *result, int row, int colu
 	out->facts.subject_rights = subject_rights(result, row, column + 8, rule ? rule->service->purpose : "");
 }
 
-static void start(struct queue *queue, struct subscription *subscription, const PGresult *result, int row, const struct delivery_key *key)
+static void start(struct queue *queue, struct subscription *subscription, const PGresult *result, int row,
+	const struct delivery_key *key)
 {
 	struct due *due;
 	struct flight *flight = mem_calloc(1, sizeof *flight);
@@ -450,7 +460,8 @@ static void load_row(struct call *call, void *target, const PGresult *result, in
 	key.release = (int16_t)row_int(result, row, 4);
 	key.serial = (int16_t)row_int(result, row, 5);
 	/* What has ended is the sweeper's; its rows go with the entry that ends it. */
-	if (find_flight(queue, &key) || row_int(result, row, 16) != NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE ||
+	if (find_flight(queue, &key) ||
+		row_int(result, row, 16) != NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE ||
 		row_time(result, row, 14) - load->now <= TIME_SECOND)
 		return;
 	subscription = roomiest(queue);
@@ -465,9 +476,9 @@ static bool something_follows(const struct queue *queue)
 {
 	int64_t soon = loop_now(service_loop(queue->queues->service)) + 2 * TIME_SECOND;
 	const struct flight *flight, *next;
-	HASH_ITER (hh, queue->flights, flight, next)
-		if (flight->held_until < soon || flight->held_until == INT64_MAX)
-			return true;
+	HASH_ITER(hh, queue->flights, flight, next)
+	if (flight->held_until < soon || flight->held_until == INT64_MAX)
+		return true;
 	return false;
 }
 
@@ -477,9 +488,9 @@ static void end_the_patient(struct queue *queue)
 	struct subscription *subscription, *next;
 	if (something_follows(queue))
 		return;
-	DL_FOREACH_SAFE (queue->subscriptions, subscription, next)
-		if (subscription->until_empty && subscription->receive && room(subscription))
-			receive_finish(subscription->receive);
+	DL_FOREACH_SAFE(queue->subscriptions, subscription, next)
+	if (subscription->until_empty && subscription->receive && room(subscription))
+		receive_finish(subscription->receive);
 }
 
 static enum step_result load_done(struct call *call)
@@ -529,7 +540,8 @@ int queues_flush(struct queues *queues)
 	int asked = 0;
 	if (service_state(queues->service) != SERVICE_SERVING)
 		return 0;
-	HASH_ITER (hh, queues->all, queue, next) {
+	HASH_ITER(hh, queues->all, queue, next)
+	{
 		if (!queue->wanted || queue->loading)
 			continue;
 		end_holds(queue);
@@ -554,9 +566,9 @@ void queue_withdrawn(struct queues *queues, const char *recipient_id, const char
 	struct subscription *subscription, *next;
 	if (!queue)
 		return;
-	DL_FOREACH_SAFE (queue->subscriptions, subscription, next)
-		if (subscription->receive && !strcmp(subscription->receive->device, device))
-			receive_news(subscription->receive);
+	DL_FOREACH_SAFE(queue->subscriptions, subscription, next)
+	if (subscription->receive && !strcmp(subscription->receive->device, device))
+		receive_news(subscription->receive);
 }
 
 const struct queue_counters *queue_counters(const struct queues *queues)

@@ -10,12 +10,12 @@
 #include <stdint.h>
 
 /*
- * What waits for each recipient that is connected to this worker. The queue itself is in the database (needtoknow.due, and what was sent and
- * not acknowledged); here is only who listens, how much they may still be sent, and what is on its way. A recipient that is
- * not connected costs nothing.
+ * What waits for each recipient that is connected to this worker. The queue itself is in the database (needtoknow.due,
+ * and what was sent and not acknowledged); here is only who listens, how much they may still be sent, and what is on
+ * its way. A recipient that is not connected costs nothing.
  */
 struct queues;
-struct queue;        /* of one recipient */
+struct queue; /* of one recipient */
 struct subscription; /* one stream of it */
 
 struct queues *queues_new(struct service *service);
@@ -55,7 +55,7 @@ struct due {
 	struct disclosure disclosure;
 	struct subject subject;
 	struct delivery_key key;
-	int64_t due_at;         /* its row in needtoknow.due; with `repeat`, when it became free */
+	int64_t due_at; /* its row in needtoknow.due; with `repeat`, when it became free */
 	bool repeat;
 	uint8_t commitment[32]; /* with `repeat`: of what was sent */
 	const char *agreement_ref;
@@ -64,9 +64,11 @@ struct due {
 };
 
 /* From the nine columns agreement_ref to rights in force, which follow one another in every reading that has them. */
-void due_read_facts(struct call *call, const PGresult *result, int row, int column, const struct rule *rule, struct due *out);
+void due_read_facts(
+	struct call *call, const PGresult *result, int row, int column, const struct rule *rule, struct due *out);
 
-/* The delivery was recorded for this stream: it is waited for until it is acknowledged, or freed at once when it could not be `pushed`. */
+/* The delivery was recorded for this stream: it is waited for until it is acknowledged, or freed at once when it could
+ * not be `pushed`. */
 void queue_sent(struct subscription *subscription, const struct delivery_key *key, bool pushed);
 /* The delivery is over. `hold`: microseconds until what is still due of it may be tried again. */
 #define QUEUE_HOLD_UNTIL_WRITABLE INT64_C(-1)

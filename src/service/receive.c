@@ -11,7 +11,7 @@
 
 struct receive {
 	struct subscription *subscription;
-	int64_t seen;  /* the entry of the last withdrawal that was sent on this stream; -1: none */
+	int64_t seen; /* the entry of the last withdrawal that was sent on this stream; -1: none */
 	bool asking, news;
 	uint32_t window;
 	bool until_empty;
@@ -78,8 +78,8 @@ static void ask(struct call *call)
 	struct receive *receive = call->state;
 	receive->news = false;
 	receive->asking = true;
-	batch_read(call, &withdrawals_unconfirmed, receive, (struct cell[]){ cell_text(call->name), cell_text(call->device),
-		cell_number(receive->seen) });
+	batch_read(call, &withdrawals_unconfirmed, receive,
+		(struct cell[]){ cell_text(call->name), cell_text(call->device), cell_number(receive->seen) });
 }
 
 enum step_result receive_open(struct call *call, uint32_t window, bool until_empty)
@@ -152,8 +152,9 @@ static enum step_result freed_commit(struct call *call)
 static enum boarding freed_board(struct call *call, struct departure *departure)
 {
 	const struct freed *freed = call->state;
-	departure_write(departure, WRITE_SENT_FREED, (struct cell[]){ cell_bytes(freed->key.disclosure, 16), cell_number(freed->key.release),
-		cell_number(freed->key.serial), cell_number(departure_now(departure)) });
+	departure_write(departure, WRITE_SENT_FREED,
+		(struct cell[]){ cell_bytes(freed->key.disclosure, 16), cell_number(freed->key.release),
+			cell_number(freed->key.serial), cell_number(departure_now(departure)) });
 	return BOARDED;
 }
 

@@ -13,7 +13,9 @@
 
 enum step_result refusal_reply(struct call *call, Needtoknow__V1__Reason reason, const struct recorded *recorded)
 {
-	struct status status = { .code = reason_code(reason), .reason = reason_name(reason), .message = reason_message(reason) };
+	struct status status = {
+		.code = reason_code(reason), .reason = reason_name(reason), .message = reason_message(reason)
+	};
 	if (recorded)
 		status.metadata[0].value = arena_printf(call->arena, "%llu", (unsigned long long)recorded->index);
 	status.metadata[0].key = recorded ? "ledger_index" : NULL;

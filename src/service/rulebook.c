@@ -34,7 +34,7 @@ struct rulebook {
 	bool strict;
 	struct database *catalogue; /* a connection for looking at the company's catalogue */
 	struct view *views;
-	struct rules *all;          /* in use */
+	struct rules *all; /* in use */
 	const struct rules *in_force;
 	char why[1024];
 	struct loop_timer retry;
@@ -46,7 +46,7 @@ struct rulebook {
 		bool in_force;
 		struct policy *policy;
 		struct policy_text *next;
-	} *pending;
+	} * pending;
 	int highest;
 };
 
@@ -86,7 +86,8 @@ struct database *rulebook_view(struct rulebook *rulebook, const struct policy_so
 		};
 		view = mem_calloc(1, sizeof *view);
 		view->name = mem_strdup(name);
-		view->database = database_new(service_loop(rulebook->service), &config, &(struct database_handler){ 0 });
+		view->database = database_new(service_loop(rulebook->service), &config,
+			&(struct database_handler){ .on_trouble = service_trouble });
 		HASH_ADD_KEYPTR(hh, rulebook->views, view->name, strlen(view->name), view);
 	}
 	return view->database;
@@ -161,12 +162,15 @@ static void checked(void *context, struct catalogue *catalogue)
 		policy_free(text->policy);
 		mem_free(text);
 		catalogue_free(catalogue);
-		give_up(rulebook, result == CATALOGUE_UNFIT ? "the policy does not fit the company's database"
-							    : "the company's database does not answer, so the policy cannot be checked");
+		give_up(rulebook,
+			result == CATALOGUE_UNFIT
+				? "the policy does not fit the company's database"
+				: "the company's database does not answer, so the policy cannot be checked");
 		return;
 	}
 	if (result == CATALOGUE_FIT) {
-		struct rules *rules = rules_new(rulebook, text->policy, is_file ? ++rulebook->highest : text->number, catalogue);
+		struct rules *rules =
+			rules_new(rulebook, text->policy, is_file ? ++rulebook->highest : text->number, catalogue);
 		LL_PREPEND(rulebook->all, rules);
 		rules->stored = !is_file;
 		if (text->in_force)
@@ -174,7 +178,8 @@ static void checked(void *context, struct catalogue *catalogue)
 		if (is_file)
 			activate(rulebook, rules);
 	} else {
-		policy_free(text->policy); /* what was shared under it waits: nothing is delivered by a rule that cannot be checked */
+		policy_free(text->policy); /* what was shared under it waits: nothing is delivered by a rule that cannot
+					      be checked */
 	}
 	catalogue_free(catalogue);
 	mem_free(text);
@@ -230,16 +235,17 @@ static struct policy *read_policy(struct rulebook *rulebook)
 	struct policy *policy = policy_parse(text, length, &error);
 	mem_free(text);
 	if (!policy)
-		snprintf(rulebook->why, sizeof rulebook->why, "%s:%d:%d: %s", rulebook->policy_file, error.line, error.column, error.message);
+		snprintf(rulebook->why, sizeof rulebook->why, "%s:%d:%d: %s", rulebook->policy_file, error.line,
+			error.column, error.message);
 	return policy;
 }
 
 static struct rules *rules_of_digest(const struct rulebook *rulebook, const uint8_t *digest)
 {
 	struct rules *rules;
-	LL_FOREACH (rulebook->all, rules)
-		if (!memcmp(policy_digest(rules->policy), digest, 32))
-			break;
+	LL_FOREACH(rulebook->all, rules)
+	if (!memcmp(policy_digest(rules->policy), digest, 32))
+		break;
 	return rules;
 }
 
@@ -260,7 +266,8 @@ static void take_file(struct rulebook *rulebook)
 		take_next(rulebook);
 		return;
 	}
-	LL_FOREACH (rulebook->pending, text) {
+	LL_FOREACH(rulebook->pending, text)
+	{
 		if (memcmp(policy_digest(text->policy), policy_digest(policy), 32))
 			continue;
 		if (!text->in_force) {
@@ -302,11 +309,15 @@ static void known_policies(void *context, const struct database_outcome *outcome
 		rulebook->highest = number > rulebook->highest ? number : rulebook->highest;
 		if (rulebook_number(rulebook, number))
 			continue;
-		struct policy *policy = policy_parse(PQgetvalue(result, row, 2), (size_t)PQgetlength(result, row, 2), &error);
+		struct policy *policy =
+			policy_parse(PQgetvalue(result, row, 2), (size_t)PQgetlength(result, row, 2), &error);
 		if (policy)
 			add_pending(rulebook, policy, number, row_bool(result, row, 3));
 		else
-			log_error("policy", "policy %d, kept from before, cannot be read by this version (%s): what was shared under it waits", number, error.message);
+			log_error("policy",
+				"policy %d, kept from before, cannot be read by this version (%s): what was shared "
+				"under it waits",
+				number, error.message);
 	}
 	take_file(rulebook);
 }
@@ -315,8 +326,8 @@ void rulebook_open(struct rulebook *rulebook)
 {
 	struct database *state = service_database_state(rulebook->service);
 	const struct train *train = service_train(rulebook->service);
-	if (rulebook->opening || rulebook->activating || rulebook->in_force || !train || train_health(train) == TRAIN_DOWN || !database_up(state) ||
-		!database_up(rulebook->catalogue))
+	if (rulebook->opening || rulebook->activating || rulebook->in_force || !train ||
+		train_health(train) == TRAIN_DOWN || !database_up(state) || !database_up(rulebook->catalogue))
 		return;
 	rulebook->opening = true;
 	database_open(state);
@@ -339,7 +350,8 @@ struct rulebook *rulebook_new(struct service *service, const char *source_dsn, c
 	rulebook->strict = strict;
 	snprintf(rulebook->why, sizeof rulebook->why, "the policy is not loaded yet");
 	loop_timer_init(&rulebook->retry, service_loop(service), retry, rulebook);
-	rulebook->catalogue = database_new(service_loop(service), &config, &(struct database_handler){ .on_up = retry, .context = rulebook });
+	rulebook->catalogue = database_new(service_loop(service), &config,
+		&(struct database_handler){ .on_up = retry, .context = rulebook, .on_trouble = service_trouble });
 	return rulebook;
 }
 
@@ -352,17 +364,19 @@ void rulebook_free(struct rulebook *rulebook)
 		return;
 	loop_timer_release(&rulebook->retry);
 	database_free(rulebook->catalogue);
-	HASH_ITER (hh, rulebook->views, view, next_view) {
+	HASH_ITER(hh, rulebook->views, view, next_view)
+	{
 		HASH_DEL(rulebook->views, view);
 		database_free(view->database);
 		mem_free(view->name);
 		mem_free(view);
 	}
-	LL_FOREACH_SAFE (rulebook->pending, text, next_text) {
+	LL_FOREACH_SAFE(rulebook->pending, text, next_text)
+	{
 		policy_free(text->policy);
 		mem_free(text);
 	}
-	LL_FOREACH_SAFE (rulebook->all, rules, next_rules)
-		rules_free(rules);
+	LL_FOREACH_SAFE(rulebook->all, rules, next_rules)
+	rules_free(rules);
 	mem_free(rulebook);
 }

@@ -9,8 +9,9 @@
 #include <stdint.h>
 
 /*
- * The policies that are in use: the one in force, and those under which something was shared that still lives. With each of their rules go
- * the statements that read what it needs from the company's views: made once, each naming exactly its columns (P2).
+ * The policies that are in use: the one in force, and those under which something was shared that still lives. With
+ * each of their rules go the statements that read what it needs from the company's views: made once, each naming
+ * exactly its columns (P2).
  */
 struct rulebook;
 struct rules; /* one policy in use */
@@ -32,9 +33,11 @@ struct release_read {
 struct rule {
 	const struct rules *rules;
 	const struct policy_service *service;
-	const struct source_read *subject;  /* does the subject exist; the same as `consent` when that is in the subject's row */
-	const struct source_read *booking;  /* does the booking exist and is it the subject's; NULL with `booking: none` */
-	const struct source_read *consent;  /* `requires`; NULL when there is none */
+	const struct source_read
+		*subject; /* does the subject exist; the same as `consent` when that is in the subject's row */
+	const struct source_read
+		*booking; /* does the booking exist and is it the subject's; NULL with `booking: none` */
+	const struct source_read *consent; /* `requires`; NULL when there is none */
 	const struct release_read *releases; /* as many as the service has */
 };
 
@@ -45,13 +48,14 @@ struct source_answer {
 	struct source_value {
 		const char *bytes; /* NULL: SQL's NULL. In the call's arena */
 		size_t length;
-	} *values; /* field_count */
+	} * values; /* field_count */
 };
 
 struct rulebook *rulebook_new(struct service *service, const char *source_dsn, const char *policy_file, bool strict);
 void rulebook_free(struct rulebook *rulebook);
 
-/* The state database is up: loads what is needed there, checks the file's policy against the sources, and activates it where it is new. */
+/* The state database is up: loads what is needed there, checks the file's policy against the sources, and activates it
+ * where it is new. */
 void rulebook_open(struct rulebook *rulebook);
 /* Reads the file again; the policy in force stays when the new one is refused. */
 void rulebook_reload(struct rulebook *rulebook);
@@ -67,7 +71,9 @@ int rules_number(const struct rules *rules);
 const struct policy *rules_policy(const struct rules *rules);
 const struct rule *rules_find(const struct rules *rules, const char *service);
 
-/* Asks a source for a row; `answer` must stay until the call's reads are back. A key that cannot be one is answered with no row. */
-void source_ask(struct call *call, const struct source_read *read, const char *key, const char *subject_id, struct source_answer *answer);
+/* Asks a source for a row; `answer` must stay until the call's reads are back. A key that cannot be one is answered
+ * with no row. */
+void source_ask(struct call *call, const struct source_read *read, const char *key, const char *subject_id,
+	struct source_answer *answer);
 
 #endif

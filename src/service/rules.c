@@ -1,6 +1,7 @@
 #include "service/rules.h"
 
 #include "base/memory.h"
+#include "pure/siphash.h"
 #include "pure/source_select.h"
 
 #include <assert.h>
@@ -15,7 +16,7 @@ struct owned_read {
 	struct source_read read;
 	enum key_type key_type, subject_type;
 	const struct policy_source *source;
-	bool owner;  /* source_owner_select() */
+	bool owner; /* source_owner_select() */
 	char name[48];
 	char *text;
 	const struct policy_field **fields;
@@ -49,14 +50,16 @@ static void source_row(struct call *call, void *target, const PGresult *result, 
 	struct source_answer *answer = target;
 	if (answer->rows++)
 		return;
-	for (size_t i = 0; i < answer->read->field_count || (i == 0 && !answer->read->field_count && PQnfields(result) > 1); i++) {
+	for (size_t i = 0;
+		i < answer->read->field_count || (i == 0 && !answer->read->field_count && PQnfields(result) > 1); i++) {
 		struct source_value *value = &answer->values[i];
 		value->bytes = row_text(result, row, (int)i + 1, call);
 		value->length = value->bytes ? (size_t)PQgetlength(result, row, (int)i + 1) : 0;
 	}
 }
 
-void source_ask(struct call *call, const struct source_read *read, const char *key, const char *subject_id, struct source_answer *answer)
+void source_ask(struct call *call, const struct source_read *read, const char *key, const char *subject_id,
+	struct source_answer *answer)
 {
 	const struct owned_read *owned = (const struct owned_read *)read;
 	answer->read = read;
@@ -76,17 +79,16 @@ static bool same_fields(const struct owned_read *read, const struct policy_field
 	return read->read.field_count == count && (!count || !memcmp(read->fields, fields, count * sizeof *fields));
 }
 
-static const struct source_read *read_of(struct rulebook *rulebook, struct rules *rules, const struct catalogue *catalogue,
-	const struct policy_source *source, const struct policy_field *const *fields, size_t count, bool owner)
+static const struct source_read *read_of(struct rulebook *rulebook, struct rules *rules,
+	const struct catalogue *catalogue, const struct policy_source *source, const struct policy_field *const *fields,
+	size_t count, bool owner)
 {
 	struct owned_read *read;
 	struct buffer text;
-	int index = 0;
-	LL_FOREACH (rules->reads, read) {
-		if (read->source == source && read->owner == owner && same_fields(read, fields, count))
-			return &read->read;
-		index++;
-	}
+	static const uint8_t name_key[16];
+	LL_FOREACH(rules->reads, read)
+	if (read->source == source && read->owner == owner && same_fields(read, fields, count))
+		return &read->read;
 	read = mem_calloc(1, sizeof *read);
 	read->source = source;
 	read->owner = owner;
@@ -103,10 +105,15 @@ static const struct source_read *read_of(struct rulebook *rulebook, struct rules
 	read->text = mem_strdup((const char *)text.data);
 	buffer_release(&text);
 
-	snprintf(read->name, sizeof read->name, "policy_%d_read_%d", rules->number, index);
+	/* Named after its text: two policies that read the same share the statement, and no name ever means two. */
+	snprintf(read->name, sizeof read->name, "source_%016llx",
+		(unsigned long long)siphash(name_key, read->text, strlen(read->text)));
 	read->read.statement = (struct statement){ .name = read->name, .text = read->text, .parameters = 2 };
-	read->read.kind = (struct read_kind){ .statement = &read->read.statement, .from = READ_SOURCE, .source = rulebook_view(rulebook, source),
-		.types = { PG_TEXT, PG_TEXT }, .row = source_row };
+	read->read.kind = (struct read_kind){ .statement = &read->read.statement,
+		.from = READ_SOURCE,
+		.source = rulebook_view(rulebook, source),
+		.types = { PG_TEXT, PG_TEXT },
+		.row = source_row };
 	read->read.field_count = count;
 	read->read.fields = read->fields;
 	LL_APPEND(rules->reads, read);
@@ -114,7 +121,8 @@ static const struct source_read *read_of(struct rulebook *rulebook, struct rules
 }
 
 /* Those of the release's fields that are of one source, in the release's order. */
-static size_t fields_of(const struct policy_release *release, const struct policy_source *source, const struct policy_field **out)
+static size_t fields_of(
+	const struct policy_release *release, const struct policy_source *source, const struct policy_field **out)
 {
 	size_t count = 0;
 	for (size_t i = 0; i < release->field_count; i++)
@@ -123,8 +131,8 @@ static size_t fields_of(const struct policy_release *release, const struct polic
 	return count;
 }
 
-static struct release_read release_read_of(struct rulebook *rulebook, struct rules *rules, const struct catalogue *catalogue,
-	const struct policy_release *release)
+static struct release_read release_read_of(struct rulebook *rulebook, struct rules *rules,
+	const struct catalogue *catalogue, const struct policy_release *release)
 {
 	const struct policy_field *fields[POLICY_FIELDS_MAX];
 	size_t sources = policy_source_count(rules->policy);
@@ -139,14 +147,16 @@ static struct release_read release_read_of(struct rulebook *rulebook, struct rul
 	return read;
 }
 
-static void make_rule(struct rulebook *rulebook, struct rules *rules, const struct catalogue *catalogue, struct rule *rule)
+static void make_rule(
+	struct rulebook *rulebook, struct rules *rules, const struct catalogue *catalogue, struct rule *rule)
 {
 	const struct policy_service *service = rule->service;
 	const struct policy_source *subjects = policy_subjects(rules->policy);
 	struct release_read *releases = mem_calloc(service->release_count, sizeof *releases);
 	rule->rules = rules;
 	if (service->requires)
-		rule->consent = read_of(rulebook, rules, catalogue, service->requires->source, &service->requires, 1, false);
+		rule->consent =
+			read_of(rulebook, rules, catalogue, service->requires->source, &service->requires, 1, false);
 	/* A consent in the subject's own row says as well that the row is there. */
 	if (service->requires && service->requires->source == subjects)
 		rule->subject = rule->consent;
@@ -182,7 +192,8 @@ void rules_free(struct rules *rules)
 			mem_free((void *)rules->rules[i].releases[j].sources);
 		mem_free((void *)rules->rules[i].releases);
 	}
-	LL_FOREACH_SAFE (rules->reads, read, next) {
+	LL_FOREACH_SAFE(rules->reads, read, next)
+	{
 		mem_free(read->text);
 		mem_free(read->fields);
 		mem_free(read);

@@ -9,13 +9,14 @@ struct rules {
 	int number;
 	bool stored; /* in needtoknow.policy */
 	struct policy *policy;
-	struct rule *rules;            /* one a service of the policy, in its order */
-	struct owned_read *reads;      /* every statement, once */
+	struct rule *rules; /* one a service of the policy, in its order */
+	struct owned_read *reads; /* every statement, once */
 	struct rules *next;
 };
 
 /* Takes the policy. The catalogue says of which type each source's key is. */
-struct rules *rules_new(struct rulebook *rulebook, struct policy *policy, int number, const struct catalogue *catalogue);
+struct rules *rules_new(
+	struct rulebook *rulebook, struct policy *policy, int number, const struct catalogue *catalogue);
 void rules_free(struct rules *rules);
 
 /* For rules_new(): the connection of a source's view; made when it is first asked for. */

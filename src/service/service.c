@@ -150,8 +150,8 @@ int64_t service_loop_time(const struct service *service, int64_t time)
 
 static bool ready(const struct service *service)
 {
-	return service->have_secret && service->train && train_health(service->train) == TRAIN_RUNNING && database_up(service->state) &&
-		rulebook_in_force(service->rulebook);
+	return service->have_secret && service->train && train_health(service->train) == TRAIN_RUNNING &&
+		database_up(service->state) && rulebook_in_force(service->rulebook);
 }
 
 enum service_state service_state(const struct service *service)
@@ -213,10 +213,16 @@ void service_changed(struct service *service)
 	} else {
 		log_warning("service", "not serving: %s", service_why(service));
 	}
-	DL_FOREACH_SAFE (service->watching, call, next)
-		call_run(call);
+	DL_FOREACH_SAFE(service->watching, call, next)
+	call_run(call);
 	if (service->changed)
 		service->changed(service->changed_context);
+}
+
+void service_trouble(void *context, const char *reason)
+{
+	(void)context;
+	log_warning("database", "%s", reason);
 }
 
 void service_read_failed(struct service *service, int from, const struct database_outcome *outcome)
@@ -261,7 +267,8 @@ static void on_request(void *context, struct server_stream *stream, const struct
 		return;
 	}
 	if (!service->have_secret && method->role != ROLE_NONE) {
-		refuse(stream, GRPC_UNAVAILABLE, "DATABASE_UNAVAILABLE", "the service has not reached its database yet; try again");
+		refuse(stream, GRPC_UNAVAILABLE, "DATABASE_UNAVAILABLE",
+			"the service has not reached its database yet; try again");
 		return;
 	}
 	if (service->calls >= service->settled.limits.max_calls) {
@@ -332,9 +339,12 @@ static void secret_read(void *context, const struct database_outcome *outcome)
 	struct service *service = context;
 	uint8_t key[32];
 	service->asking_secret = false;
-	if (outcome->result != DATABASE_OK || PQntuples(outcome->results[0]) != 1 || row_bytes(outcome->results[0], 0, 0, key, sizeof key)) {
+	if (outcome->result != DATABASE_OK || PQntuples(outcome->results[0]) != 1 ||
+		row_bytes(outcome->results[0], 0, 0, key, sizeof key)) {
 		if (outcome->result == DATABASE_FAILED)
-			log_error("database", "the schema cannot be read: %s (SQLSTATE %s); was `needtoknowd migrate` run?", outcome->message, outcome->sqlstate);
+			log_error("database",
+				"the schema cannot be read: %s (SQLSTATE %s); was `needtoknowd migrate` run?",
+				outcome->message, outcome->sqlstate);
 		return;
 	}
 	derive_secrets(service, key);
@@ -388,7 +398,7 @@ static int turn_end(void *context)
 
 static void index_methods(struct service *service)
 {
-	for (const struct method *const *method = service->settled.methods; *method; method ++) {
+	for (const struct method *const *method = service->settled.methods; *method; method++) {
 		struct method_entry *entry = mem_calloc(1, sizeof *entry);
 		entry->method = *method;
 		HASH_ADD_KEYPTR(hh, service->methods, (*method)->path, strlen((*method)->path), entry);
@@ -398,16 +408,25 @@ static void index_methods(struct service *service)
 static void connect_databases(struct service *service)
 {
 	const struct service_config *config = &service->settled;
-	struct database_config state = { .name = "state", .conninfo = config->state_dsn, .statement_timeout_ms = STATE_TIMEOUT_MS, .keyed_plans = true };
-	struct database_config audit = { .name = "audit", .conninfo = config->audit_dsn, .statement_timeout_ms = AUDIT_TIMEOUT_MS };
+	struct database_config state = { .name = "state",
+		.conninfo = config->state_dsn,
+		.statement_timeout_ms = STATE_TIMEOUT_MS,
+		.keyed_plans = true };
 	struct database_config listener = { .name = "listen", .conninfo = config->state_dsn, .listen = CHANNEL };
-	struct database_handler handler = { .on_up = state_up, .on_down = state_down, .context = service };
+	struct database_handler handler = {
+		.on_up = state_up, .on_down = state_down, .context = service, .on_trouble = service_trouble
+	};
 	service->state = database_new(service->loop, &state, &handler);
-	service->audit = database_new(service->loop, &(struct database_config){ .name = "audit",
-		.conninfo = config->audit_dsn ? config->audit_dsn : config->state_dsn, .statement_timeout_ms = audit.statement_timeout_ms,
-		.keyed_plans = true }, &(struct database_handler){ 0 });
+	service->audit = database_new(service->loop,
+		&(struct database_config){ .name = "audit",
+			.conninfo = config->audit_dsn ? config->audit_dsn : config->state_dsn,
+			.statement_timeout_ms = AUDIT_TIMEOUT_MS,
+			.keyed_plans = true },
+		&(struct database_handler){ .on_trouble = service_trouble });
 	if (config->workers > 1)
-		service->listener = database_new(service->loop, &listener, &(struct database_handler){ .on_notify = notified, .context = service });
+		service->listener = database_new(service->loop, &listener,
+			&(struct database_handler){
+				.on_notify = notified, .context = service, .on_trouble = service_trouble });
 }
 
 static void set_default(uint32_t *value, uint32_t otherwise)
@@ -419,7 +438,9 @@ static void set_default(uint32_t *value, uint32_t otherwise)
 struct service *service_new(struct loop *loop, const struct service_config *config)
 {
 	struct service *service = mem_calloc(1, sizeof *service);
-	struct server_config server = { .trust_domain = config->trust_domain, .tls = config->tls, .limits = config->server_limits };
+	struct server_config server = {
+		.trust_domain = config->trust_domain, .tls = config->tls, .limits = config->server_limits
+	};
 	struct server_handler handler = { classify, on_request, on_half_close, on_closed, on_writable, service };
 	service->loop = loop;
 	service->settled = *config;
@@ -459,7 +480,8 @@ void service_free(struct service *service)
 	queues_free(service->queues);
 	batches_free(service->batches);
 	key_table_free(service->keys);
-	HASH_ITER (hh, service->methods, entry, next) {
+	HASH_ITER(hh, service->methods, entry, next)
+	{
 		HASH_DEL(service->methods, entry);
 		mem_free(entry);
 	}

@@ -10,14 +10,14 @@
 #include <stdint.h>
 
 /*
- * The service of one worker: it ties the server, the databases, the train, the recipients' queues and the policy together, and hands
- * each request to its method. Everything runs on one loop.
+ * The service of one worker: it ties the server, the databases, the train, the recipients' queues and the policy
+ * together, and hands each request to its method. Everything runs on one loop.
  */
 struct service_limits {
-	uint32_t train_max_calls;      /* [256] */
-	uint32_t call_memory;          /* [8388608] bytes, a call */
-	uint32_t source_timeout_ms;    /* [2000] a source's statement */
-	uint32_t max_calls;            /* [20000] in the worker at once; more are RESOURCE_EXHAUSTED */
+	uint32_t train_max_calls; /* [256] */
+	uint32_t call_memory; /* [8388608] bytes, a call */
+	uint32_t source_timeout_ms; /* [2000] a source's statement */
+	uint32_t max_calls; /* [20000] in the worker at once; more are RESOURCE_EXHAUSTED */
 };
 
 struct service_config {
@@ -25,7 +25,7 @@ struct service_config {
 	const char *policy_file;
 	const char *trust_domain;
 	bool strict_privileges;
-	unsigned workers;              /* in this process group: with more than one, trains notify */
+	unsigned workers; /* in this process group: with more than one, trains notify */
 	struct service_limits limits;
 	SSL_CTX *tls;
 	struct server_limits server_limits;
@@ -76,13 +76,20 @@ const struct service_config *service_config(const struct service *service);
 const struct method *const *service_methods(const struct service *service);
 
 /* 32 bytes derived from the shared secret for one use of it. */
-enum service_secret { SECRET_DISCLOSURE_ID, SECRET_PAGE_TOKEN, SECRET_KEY_TABLE, SECRETS };
+enum service_secret {
+	SECRET_DISCLOSURE_ID,
+	SECRET_PAGE_TOKEN,
+	SECRET_KEY_TABLE,
+	SECRETS
+};
 const uint8_t *service_secret(const struct service *service, enum service_secret use);
 
 /* Counts calls, from their making to their end. */
 void service_enter(struct service *service);
 void service_leave(struct service *service);
 
+/* For database_handler.on_trouble: why a connection cannot be had. */
+void service_trouble(void *context, const char *reason);
 /* A reading failed: logged, at most once a second. */
 void service_read_failed(struct service *service, int from, const struct database_outcome *outcome);
 

@@ -17,10 +17,12 @@
 static const char *source_key(const struct due *due, const struct source_read *read, const struct rule *rule)
 {
 	const struct policy_source *source = read->fields[0]->source;
-	return source == policy_subjects(rules_policy(rule->rules)) ? due->disclosure.subject_id : due->disclosure.booking_id;
+	return source == policy_subjects(rules_policy(rule->rules)) ? due->disclosure.subject_id
+								    : due->disclosure.booking_id;
 }
 
-static void ask(struct call *call, const struct shipment *shipment, const struct source_read *read, struct source_answer *answer)
+static void ask(struct call *call, const struct shipment *shipment, const struct source_read *read,
+	struct source_answer *answer)
 {
 	const char *key = source_key(shipment->due, read, shipment->rule);
 	if (key && shipment->due->disclosure.subject_id)
@@ -103,11 +105,13 @@ static enum shipment_result check_sizes(const struct shipment *shipment, const c
 /* What may be lifted or mended waits; everything else is final. */
 static bool may_pass(Needtoknow__V1__Reason reason)
 {
-	return reason == NEEDTOKNOW__V1__REASON__REASON_RESTRICTED || reason == NEEDTOKNOW__V1__REASON__REASON_RECIPIENT_SUSPENDED ||
+	return reason == NEEDTOKNOW__V1__REASON__REASON_RESTRICTED ||
+		reason == NEEDTOKNOW__V1__REASON__REASON_RECIPIENT_SUSPENDED ||
 		reason == NEEDTOKNOW__V1__REASON__REASON_AGREEMENT_NOT_IN_FORCE;
 }
 
-enum shipment_result shipment_check(const struct shipment *shipment, int64_t now, Needtoknow__V1__Reason *reason, const char **why)
+enum shipment_result shipment_check(
+	const struct shipment *shipment, int64_t now, Needtoknow__V1__Reason *reason, const char **why)
 {
 	struct share_facts facts = shipment->due->facts;
 	facts.now = now;
@@ -136,7 +140,8 @@ static void commit_to(const struct shipment *shipment, const char *delivery_id, 
 	struct commitment_field fields[POLICY_FIELDS_MAX];
 	for (size_t i = 0; i < shipment->release->field_count; i++) {
 		const struct source_value *value = value_of(shipment, shipment->release->fields[i]);
-		fields[i] = (struct commitment_field){ shipment->release->fields[i]->name, value->bytes, value->length };
+		fields[i] =
+			(struct commitment_field){ shipment->release->fields[i]->name, value->bytes, value->length };
 	}
 	values_commitment(shipment->due->subject.key, delivery_id, fields, shipment->release->field_count, out);
 }
@@ -147,7 +152,8 @@ static struct delivery_key name_delivery(struct shipment *shipment)
 	struct delivery_key key = shipment->due->key;
 	delivery_id_format(&key, shipment->delivery_id);
 	commit_to(shipment, shipment->delivery_id, shipment->commitment);
-	if (shipment->due->repeat && memcmp(shipment->commitment, shipment->due->commitment, sizeof shipment->commitment)) {
+	if (shipment->due->repeat &&
+		memcmp(shipment->commitment, shipment->due->commitment, sizeof shipment->commitment)) {
 		key.serial++;
 		shipment->reason = NEEDTOKNOW__V1__REASON__REASON_CORRECTED;
 		delivery_id_format(&key, shipment->delivery_id);
@@ -156,7 +162,8 @@ static struct delivery_key name_delivery(struct shipment *shipment)
 	return key;
 }
 
-void shipment_board(struct call *call, struct departure *departure, struct shipment *shipment, const char *device, bool open)
+void shipment_board(
+	struct call *call, struct departure *departure, struct shipment *shipment, const char *device, bool open)
 {
 	const struct due *due = shipment->due;
 	struct entry_draft draft;
@@ -174,18 +181,23 @@ void shipment_board(struct call *call, struct departure *departure, struct shipm
 	draft.entry.values_commitment.len = sizeof shipment->commitment;
 	shipment->recorded = departure_entry(departure, &draft.entry);
 
-	departure_write(departure, WRITE_SENT, (struct cell[]){ cell_bytes(key.disclosure, 16), cell_number(key.release), cell_number(key.serial),
-		cell_number((int64_t)shipment->recorded.index), cell_text(due->disclosure.recipient_id), cell_text(device), cell_number(now),
-		cell_number(free_at), cell_number(open), cell_bytes(shipment->commitment, sizeof shipment->commitment) });
+	departure_write(departure, WRITE_SENT,
+		(struct cell[]){ cell_bytes(key.disclosure, 16), cell_number(key.release), cell_number(key.serial),
+			cell_number((int64_t)shipment->recorded.index), cell_text(due->disclosure.recipient_id),
+			cell_text(device), cell_number(now), cell_number(free_at), cell_number(open),
+			cell_bytes(shipment->commitment, sizeof shipment->commitment) });
 	if (due->repeat)
-		departure_write(departure, WRITE_SENT_REPEATED, (struct cell[]){ cell_bytes(key.disclosure, 16), cell_number(key.release),
-			cell_number((int64_t)shipment->recorded.index) });
+		departure_write(departure, WRITE_SENT_REPEATED,
+			(struct cell[]){ cell_bytes(key.disclosure, 16), cell_number(key.release),
+				cell_number((int64_t)shipment->recorded.index) });
 	else if (due->due_at != TIME_NONE)
-		departure_write(departure, WRITE_DUE_GONE, (struct cell[]){ cell_text(due->disclosure.recipient_id), cell_number(due->due_at),
-			cell_bytes(key.disclosure, 16), cell_number(key.release) });
+		departure_write(departure, WRITE_DUE_GONE,
+			(struct cell[]){ cell_text(due->disclosure.recipient_id), cell_number(due->due_at),
+				cell_bytes(key.disclosure, 16), cell_number(key.release) });
 }
 
-void shipment_withhold(struct call *call, struct departure *departure, const struct due *due, const struct rule *rule, Needtoknow__V1__Reason reason)
+void shipment_withhold(struct call *call, struct departure *departure, const struct due *due, const struct rule *rule,
+	Needtoknow__V1__Reason reason)
 {
 	struct entry_draft draft;
 	entry_begin(&draft, call, NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_REFUSED);
@@ -193,18 +205,21 @@ void shipment_withhold(struct call *call, struct departure *departure, const str
 	entry_release(&draft, &rule->service->releases[due->key.release]);
 	draft.entry.reason = reason;
 	struct recorded recorded = departure_entry(departure, &draft.entry);
-	departure_write(departure, WRITE_ENTRY_REFERENCE, (struct cell[]){ cell_number((int64_t)recorded.index), cell_bytes(due->disclosure.id, 16),
-		cell_text(NULL), cell_text(NULL), cell_text(NULL), cell_text(NULL) });
+	departure_write(departure, WRITE_ENTRY_REFERENCE,
+		(struct cell[]){ cell_number((int64_t)recorded.index), cell_bytes(due->disclosure.id, 16),
+			cell_text(NULL), cell_text(NULL), cell_text(NULL), cell_text(NULL) });
 	if (due->repeat) {
-		departure_write(departure, WRITE_SENT_REPEATED, (struct cell[]){ cell_bytes(due->disclosure.id, 16), cell_number(due->key.release),
-			cell_number((int64_t)recorded.index) });
+		departure_write(departure, WRITE_SENT_REPEATED,
+			(struct cell[]){ cell_bytes(due->disclosure.id, 16), cell_number(due->key.release),
+				cell_number((int64_t)recorded.index) });
 		return;
 	}
-	departure_write(departure, WRITE_DISCLOSURE_WITHHOLD, (struct cell[]){ cell_bytes(due->disclosure.id, 16),
-		cell_number(INT64_C(1) << due->key.release) });
+	departure_write(departure, WRITE_DISCLOSURE_WITHHOLD,
+		(struct cell[]){ cell_bytes(due->disclosure.id, 16), cell_number(INT64_C(1) << due->key.release) });
 	if (due->due_at != TIME_NONE)
-		departure_write(departure, WRITE_DUE_GONE, (struct cell[]){ cell_text(due->disclosure.recipient_id), cell_number(due->due_at),
-			cell_bytes(due->disclosure.id, 16), cell_number(due->key.release) });
+		departure_write(departure, WRITE_DUE_GONE,
+			(struct cell[]){ cell_text(due->disclosure.recipient_id), cell_number(due->due_at),
+				cell_bytes(due->disclosure.id, 16), cell_number(due->key.release) });
 }
 
 static Needtoknow__V1__DeliveryCause cause_of(Needtoknow__V1__Reason reason)
@@ -273,5 +288,6 @@ void shipment_wipe(const struct shipment *shipment)
 	for (size_t i = 0; i < read->count; i++)
 		for (size_t j = 0; shipment->answers[i].values && j < read->sources[i]->field_count; j++)
 			if (shipment->answers[i].values[j].bytes)
-				mem_wipe((void *)shipment->answers[i].values[j].bytes, shipment->answers[i].values[j].length);
+				mem_wipe((void *)shipment->answers[i].values[j].bytes,
+					shipment->answers[i].values[j].length);
 }

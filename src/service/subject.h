@@ -20,8 +20,9 @@ void subject_read(const PGresult *result, int row, int column, struct subject *o
 void subject_make(struct subject *out);
 
 /*
- * From the column of rights in force (a line `<kind> <purpose>` each; NULL: none) -> bits of enum subject_right that bar this purpose
- * under this legal basis. An objection to every purpose ('') bars where one may object at all: art. 21(1), (2).
+ * From the column of rights in force (a line `<kind> <purpose>` each; NULL: none) -> bits of enum subject_right that
+ * bar this purpose under this legal basis. An objection to every purpose ('') bars where one may object at all: art.
+ * 21(1), (2).
  */
 unsigned subject_rights(const PGresult *result, int row, int column, const char *purpose);
 

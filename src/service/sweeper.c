@@ -21,7 +21,7 @@ struct sweeper {
 	struct loop_timer timer, forget;
 	bool wanted, asking;
 	unsigned ending; /* calls that end a disclosure, on their way */
-	int64_t next;    /* the next expiry that is known of, of the database's clock; INT64_MAX: none */
+	int64_t next; /* the next expiry that is known of, of the database's clock; INT64_MAX: none */
 };
 
 /* ---- one disclosure's end ---- */
@@ -168,7 +168,8 @@ static const struct method sweep_method = {
 
 int sweeper_flush(struct sweeper *sweeper)
 {
-	if (!sweeper->wanted || sweeper->asking || sweeper->ending || service_state(sweeper->service) == SERVICE_STARTING)
+	if (!sweeper->wanted || sweeper->asking || sweeper->ending ||
+		service_state(sweeper->service) == SERVICE_STARTING)
 		return 0;
 	struct call *call = call_new_own(sweeper->service, &sweep_method);
 	struct sweep *sweep = call_alloc(call, sizeof *sweep);
@@ -196,7 +197,8 @@ void sweeper_expects(struct sweeper *sweeper, int64_t expires_at)
 	if (expires_at >= sweeper->next)
 		return;
 	sweeper->next = expires_at;
-	int64_t wait = service_loop_time(sweeper->service, expires_at) - loop_now(service_loop(sweeper->service)) + TIMER_SLACK;
+	int64_t wait = service_loop_time(sweeper->service, expires_at) - loop_now(service_loop(sweeper->service)) +
+		TIMER_SLACK;
 	if (wait < INTERVAL_MAX)
 		loop_timer_set(&sweeper->timer, wait > 0 ? wait : 0);
 }

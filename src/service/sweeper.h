@@ -6,8 +6,9 @@
 #include <stdint.h>
 
 /*
- * Ends what has expired: an EXPIRED entry, an order to delete (WITHDRAWN) to each device that was sent something, and nothing of it is
- * due any more. Every worker may sweep; the train sees to it that each disclosure ends once. Waits for the next expiry that it knows of.
+ * Ends what has expired: an EXPIRED entry, an order to delete (WITHDRAWN) to each device that was sent something, and
+ * nothing of it is due any more. Every worker may sweep; the train sees to it that each disclosure ends once. Waits for
+ * the next expiry that it knows of.
  */
 struct sweeper;
 

@@ -28,7 +28,13 @@
  *                 \-> nobody: UNLOCKING -> STOPPED
  *   an error: UNLOCKING (ROLLBACK) -> STOPPED; a lost COMMIT: FINDING, after reconnecting
  */
-enum train_state { TRAIN_STATE_STOPPED, TRAIN_STATE_LOCKING, TRAIN_STATE_COMMITTING, TRAIN_STATE_UNLOCKING, TRAIN_STATE_FINDING };
+enum train_state {
+	TRAIN_STATE_STOPPED,
+	TRAIN_STATE_LOCKING,
+	TRAIN_STATE_COMMITTING,
+	TRAIN_STATE_UNLOCKING,
+	TRAIN_STATE_FINDING
+};
 
 struct train {
 	struct service *service;
@@ -40,15 +46,15 @@ struct train {
 	struct train_counters counters;
 
 	enum train_state state;
-	bool chained;              /* the next lock was asked for behind the COMMIT */
-	bool up;                   /* connected, and the keys' number known */
+	bool chained; /* the next lock was asked for behind the COMMIT */
+	bool up; /* connected, and the keys' number known */
 	bool failing;
-	bool lost;                 /* calls aboard whose COMMIT was not answered */
-	uint32_t limit;            /* of calls aboard; lower while a guilty call is looked for */
+	bool lost; /* calls aboard whose COMMIT was not answered */
+	uint32_t limit; /* of calls aboard; lower while a guilty call is looked for */
 	uint8_t train_id[16];
-	uint64_t number;           /* of departures and of other news; what a reading is compared with */
-	uint64_t arrived;          /* readings that begin now see all up to this number */
-	int64_t known_keys;        /* the last train_number of needtoknow.train_keys that we have seen */
+	uint64_t number; /* of departures and of other news; what a reading is compared with */
+	uint64_t arrived; /* readings that begin now see all up to this number */
+	int64_t known_keys; /* the last train_number of needtoknow.train_keys that we have seen */
 	struct merkle_frontier head;
 
 	struct call *platform[TRAIN_CLASSES];
@@ -76,7 +82,8 @@ enum step_result train_board(struct call *call)
 		break;
 	}
 	if (!train || !train->up) {
-		call_fail(call, GRPC_UNAVAILABLE, "DATABASE_UNAVAILABLE", "the database does not answer; nothing was recorded; try again");
+		call_fail(call, GRPC_UNAVAILABLE, "DATABASE_UNAVAILABLE",
+			"the database does not answer; nothing was recorded; try again");
 		return STEP_NEXT;
 	}
 	call->boarding = CALL_WAITING;
@@ -131,7 +138,8 @@ static void read_again(struct train *train, struct call *call)
 	call_run(call);
 }
 
-static void fail_call(struct train *train, struct call *call, enum grpc_code code, const char *reason, const char *message)
+static void fail_call(
+	struct train *train, struct call *call, enum grpc_code code, const char *reason, const char *message)
 {
 	go_ashore(train, call);
 	call_fail(call, code, reason, message);
@@ -152,8 +160,8 @@ static struct call *unload(struct train *train)
 	struct call *list = train->aboard, *call;
 	train->aboard = NULL;
 	train->aboard_count = 0;
-	DL_FOREACH (list, call)
-		call->boarding = CALL_ASHORE;
+	DL_FOREACH(list, call)
+	call->boarding = CALL_ASHORE;
 	departure_clear(train->departure);
 	return list;
 }
@@ -203,7 +211,8 @@ static void load(struct train *train)
 {
 	for (int class = 0; class < TRAIN_CLASSES; class ++) {
 		struct call *call, *next;
-		DL_FOREACH_SAFE (train->platform[class], call, next) {
+		DL_FOREACH_SAFE(train->platform[class], call, next)
+		{
 			if (train->aboard_count >= train->limit)
 				return;
 			load_call(train, call);
@@ -228,7 +237,8 @@ static void arrive(struct train *train, bool late)
 	if (train->limit < train->config.max_calls)
 		train->limit = train->limit * 2 < train->config.max_calls ? train->limit * 2 : train->config.max_calls;
 	fault_point("train.committed");
-	DL_FOREACH (list, call) {
+	DL_FOREACH(list, call)
+	{
 		call->boarding = CALL_COMMITTED;
 		call->late = late;
 	}
@@ -274,14 +284,17 @@ static void train_refused(struct train *train, const struct database_outcome *ou
 	}
 	bool guilty = somebody_is_guilty(outcome->sqlstate);
 	if (guilty)
-		log_error("train", "a call's writes were refused: %s (SQLSTATE %s)", outcome->message, outcome->sqlstate);
+		log_error(
+			"train", "a call's writes were refused: %s (SQLSTATE %s)", outcome->message, outcome->sqlstate);
 	list = unload(train);
 	train->arrived = train->number;
 	while ((call = shift(&list))) {
 		if (guilty)
-			fail_call(train, call, GRPC_INTERNAL, NULL, "the database refused what this call would write; nothing was recorded");
+			fail_call(train, call, GRPC_INTERNAL, NULL,
+				"the database refused what this call would write; nothing was recorded");
 		else
-			fail_call(train, call, GRPC_UNAVAILABLE, "DATABASE_UNAVAILABLE", "the ledger cannot be written; nothing was recorded; try again");
+			fail_call(train, call, GRPC_UNAVAILABLE, "DATABASE_UNAVAILABLE",
+				"the ledger cannot be written; nothing was recorded; try again");
 	}
 	if (!guilty)
 		cannot_write(train, outcome);
@@ -294,9 +307,9 @@ static void commit_unknown(struct train *train, const char *why)
 	log_warning("train", "a COMMIT is in doubt (%s): waiting for the database to tell", why);
 	train->counters.unknown++;
 	train->lost = true;
-	DL_FOREACH (train->aboard, call)
-		if (call->method->doubted)
-			call->method->doubted(call);
+	DL_FOREACH(train->aboard, call)
+	if (call->method->doubted)
+		call->method->doubted(call);
 	service_changed(train->service);
 }
 
@@ -339,11 +352,13 @@ static void committed(void *context, const struct database_outcome *outcome)
 			database_reset(train->database);
 			return;
 		}
-		train->known_keys = row_int(outcome->results[outcome->count - 2 - (train->config.notify ? 1 : 0)], 0, 0);
+		train->known_keys =
+			row_int(outcome->results[outcome->count - 2 - (train->config.notify ? 1 : 0)], 0, 0);
 		arrive(train, false);
 		return;
 	case DATABASE_FAILED:
-		/* What was chained behind fails as well, since the transaction is still open: the lock's answer unlocks. */
+		/* What was chained behind fails as well, since the transaction is still open: the lock's answer
+		 * unlocks. */
 		if (!chained)
 			unlock(train);
 		train_refused(train, outcome);
@@ -375,7 +390,8 @@ static void send_commit(struct train *train)
 	database_add(database, &sql_train_keys_append, (struct parameter[]){ { now, 8 }, { keys, keys_length } });
 	if (train->config.notify) {
 		char size[24];
-		int length = snprintf(size, sizeof size, "%llu", (unsigned long long)departure_frontier(train->departure)->size);
+		int length = snprintf(
+			size, sizeof size, "%llu", (unsigned long long)departure_frontier(train->departure)->size);
 		database_add(database, &sql_train_notify, (struct parameter[]){ { size, (size_t)length } });
 	}
 	database_add_text(database, "COMMIT");
@@ -429,7 +445,8 @@ static int read_head(struct train *train, const PGresult *head, int64_t *recorde
 	if (PQntuples(head) != 1)
 		return -1;
 	*recorded_at = row_time(head, 0, 2);
-	return merkle_frontier_load(&train->head, (uint64_t)row_int(head, 0, 0), PQgetvalue(head, 0, 1), (size_t)PQgetlength(head, 0, 1));
+	return merkle_frontier_load(
+		&train->head, (uint64_t)row_int(head, 0, 0), PQgetvalue(head, 0, 1), (size_t)PQgetlength(head, 0, 1));
 }
 
 static void locked(void *context, const struct database_outcome *outcome)
@@ -438,7 +455,8 @@ static void locked(void *context, const struct database_outcome *outcome)
 	int64_t recorded_at, now;
 	assert(train->state != TRAIN_STATE_COMMITTING);
 	if (outcome->result == DATABASE_FAILED) {
-		/* The lock was not given in time, or the train before it failed: what is open is closed, and those who wait ask again. */
+		/* The lock was not given in time, or the train before it failed: what is open is closed, and those who
+		 * wait ask again. */
 		unlock(train);
 		if (!worth_another_try(outcome->sqlstate) && strcmp(outcome->sqlstate, "25P02"))
 			cannot_write(train, outcome);
@@ -449,7 +467,9 @@ static void locked(void *context, const struct database_outcome *outcome)
 		return;
 	if (read_head(train, outcome->results[1], &recorded_at)) {
 		unlock(train);
-		cannot_write(train, &(struct database_outcome){ .message = "the ledger's head does not fit its size", .sqlstate = "XX001" });
+		cannot_write(train,
+			&(struct database_outcome){
+				.message = "the ledger's head does not fit its size", .sqlstate = "XX001" });
 		return;
 	}
 	hear_news(train, outcome->results[2]);
@@ -512,8 +532,8 @@ static void stale_everybody(struct train *train)
 {
 	struct call *call, *next;
 	for (int class = 0; class < TRAIN_CLASSES; class ++)
-		DL_FOREACH_SAFE (train->platform[class], call, next)
-			read_again(train, call);
+		DL_FOREACH_SAFE(train->platform[class], call, next)
+	read_again(train, call);
 }
 
 static void found(void *context, const struct database_outcome *outcome)
@@ -611,7 +631,8 @@ static void probe(void *context)
 static void cannot_write(struct train *train, const struct database_outcome *outcome)
 {
 	if (!train->failing)
-		log_error("train", "the ledger cannot be written: %s (SQLSTATE %s)", outcome->message, outcome->sqlstate);
+		log_error(
+			"train", "the ledger cannot be written: %s (SQLSTATE %s)", outcome->message, outcome->sqlstate);
 	train->failing = true;
 	loop_timer_set(&train->probe, PROBE_INTERVAL);
 	fail_waiting(train);
@@ -629,7 +650,9 @@ struct train *train_new(struct service *service, const struct train_config *conf
 		.answer_timeout_ms = COMMIT_TIMEOUT_MS,
 		.keyed_plans = true,
 	};
-	struct database_handler handler = { .on_up = train_up, .on_down = train_down, .context = train };
+	struct database_handler handler = {
+		.on_up = train_up, .on_down = train_down, .context = train, .on_trouble = service_trouble
+	};
 	train->service = service;
 	train->config = *config;
 	train->limit = config->max_calls;

@@ -5,23 +5,24 @@
 #include "service/departure.h"
 
 /*
- * One database transaction that carries many calls' writes. While one is being committed the next gathers at the platform; it takes
- * the ledger's head, reads the time, decides for each call aboard, writes all with array parameters, moves the head once and commits.
- * Trains are serial, across all workers: the order of the ledger is the order in which everything happened.
+ * One database transaction that carries many calls' writes. While one is being committed the next gathers at the
+ * platform; it takes the ledger's head, reads the time, decides for each call aboard, writes all with array parameters,
+ * moves the head once and commits. Trains are serial, across all workers: the order of the ledger is the order in which
+ * everything happened.
  */
 struct train;
 
 struct train_config {
 	const char *conninfo;
-	uint32_t max_calls;        /* [256] aboard */
-	bool notify;               /* other workers listen */
+	uint32_t max_calls; /* [256] aboard */
+	bool notify; /* other workers listen */
 };
 
 enum train_health {
-	TRAIN_DOWN,     /* no database */
-	TRAIN_FAILING,  /* the last train could not be written */
-	TRAIN_UNKNOWN,  /* the last COMMIT was not answered for certain */
-	TRAIN_CLOCK,    /* the database's clock stepped */
+	TRAIN_DOWN, /* no database */
+	TRAIN_FAILING, /* the last train could not be written */
+	TRAIN_UNKNOWN, /* the last COMMIT was not answered for certain */
+	TRAIN_CLOCK, /* the database's clock stepped */
 	TRAIN_RUNNING,
 };
 

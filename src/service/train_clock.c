@@ -4,13 +4,16 @@
 #include "pure/time.h"
 
 #define STEP_BACK_MAX TIME_SECOND
-/* A database that fails over, or whose clock is slewed, may differ by seconds; a code that is due in an hour may not be due now. */
+/* A database that fails over, or whose clock is slewed, may differ by seconds; a code that is due in an hour may not be
+ * due now. */
 #define STEP_AHEAD_MAX (60 * TIME_SECOND)
 
 static int refuse(struct train_clock *clock, const char *what, int64_t microseconds)
 {
 	if (!clock->wrong)
-		log_error("clock", "the database's clock stepped %s by %lld s: nothing is recorded or delivered; see the manual, «clock»",
+		log_error("clock",
+			"the database's clock stepped %s by %lld s: nothing is recorded or delivered; see the manual, "
+			"«clock»",
 			what, (long long)(microseconds / TIME_SECOND));
 	clock->wrong = true;
 	return -1;

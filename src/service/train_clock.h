@@ -5,13 +5,14 @@
 #include <stdint.h>
 
 /*
- * The database's clock is the only clock: what is due and what has expired is decided by it. So it is watched. A step back of over a
- * second would put a delivery behind its expiry; a jump ahead would release door codes early. Either stops the trains: the first until the
- * clock has caught up, the second until an operator has looked and restarts the service. Zeroed at birth.
+ * The database's clock is the only clock: what is due and what has expired is decided by it. So it is watched. A step
+ * back of over a second would put a delivery behind its expiry; a jump ahead would release door codes early. Either
+ * stops the trains: the first until the clock has caught up, the second until an operator has looked and restarts the
+ * service. Zeroed at birth.
  */
 struct train_clock {
 	int64_t database; /* the clock's last plausible time, microseconds since 1970 */
-	int64_t local;    /* loop_now() when it was read */
+	int64_t local; /* loop_now() when it was read */
 	bool wrong;
 };
 

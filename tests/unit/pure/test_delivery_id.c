@@ -38,9 +38,9 @@ static void test_round_trip(void **state)
 
 static void test_what_is_none_of_ours(void **state)
 {
-	static const char *const bad[] = { "", "x", UUID, UUID "-", UUID "-1", UUID "-1-", UUID "--1", UUID "-1-2-3", UUID "-01-2", UUID "-1-02",
-		UUID "-+1-2", UUID "-1-32768", UUID "-99999999999-1", UUID "-1-2 ", UUID "_1-2", "0011223344556677-8899-aabbccddeeff-1-2",
-		"00112233-4455-6677-8899-AABBCCDDEEFF-1-2" };
+	static const char *const bad[] = { "", "x", UUID, UUID "-", UUID "-1", UUID "-1-", UUID "--1", UUID "-1-2-3",
+		UUID "-01-2", UUID "-1-02", UUID "-+1-2", UUID "-1-32768", UUID "-99999999999-1", UUID "-1-2 ",
+		UUID "_1-2", "0011223344556677-8899-aabbccddeeff-1-2", "00112233-4455-6677-8899-AABBCCDDEEFF-1-2" };
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct delivery_key key = { .release = 7, .serial = 9 };
@@ -51,6 +51,7 @@ static void test_what_is_none_of_ours(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_round_trip), cmocka_unit_test(test_what_is_none_of_ours) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_what_is_none_of_ours) };
 	return cmocka_run_group_tests_name("delivery_id", tests, NULL, NULL);
 }

@@ -85,7 +85,8 @@ static void test_whose_reading_is_out_of_date(void **state)
 static void test_a_written_key_is_remembered_until_all_have_read_since(void **state)
 {
 	struct key_table *table = *state;
-	struct key first = key_of(table, KEY_DISCLOSURE, "a", KEY_EXCLUSIVE), second = key_of(table, KEY_DISCLOSURE, "b", KEY_EXCLUSIVE);
+	struct key first = key_of(table, KEY_DISCLOSURE, "a", KEY_EXCLUSIVE),
+		   second = key_of(table, KEY_DISCLOSURE, "b", KEY_EXCLUSIVE);
 	key_table_board(table, &first, 1);
 	key_table_depart(table, 1);
 	key_table_board(table, &second, 1);
@@ -101,7 +102,8 @@ static void test_a_written_key_is_remembered_until_all_have_read_since(void **st
 static void test_what_is_published(void **state)
 {
 	struct key_table *table = *state;
-	struct key keys[] = { key_of(table, KEY_SUBJECT, "C1", KEY_SHARED), key_of(table, KEY_REQUEST, "r", KEY_EXCLUSIVE) };
+	struct key keys[] = { key_of(table, KEY_SUBJECT, "C1", KEY_SHARED),
+		key_of(table, KEY_REQUEST, "r", KEY_EXCLUSIVE) };
 	size_t length;
 	key_table_board(table, keys, 2);
 	const uint8_t *written = key_table_written(table, &length);
@@ -134,7 +136,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_kinds_and_secrets_keep_ids_apart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_who_may_travel_together, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_whose_reading_is_out_of_date, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_a_written_key_is_remembered_until_all_have_read_since, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_written_key_is_remembered_until_all_have_read_since, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_published, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_many_trains_leave_nothing_behind, setup, teardown),
 	};
