@@ -68,10 +68,9 @@ static enum connection_result write_record(struct connection *connection, const 
 	size_t written = 0;
 	ERR_clear_error();
 	enum connection_result result = result_of(connection, SSL_write_ex(connection->ssl, bytes, length, &written));
-	/* One record is written as a whole, and TLS 1.3 has no renegotiation: only a full socket holds a write up. */
+	/* One record is written as a whole or not at all. */
 	assert(result != CONNECTION_DONE || written == length);
-	assert(result != CONNECTION_WANTS_READ);
-	connection->waiting = result == CONNECTION_WANTS_WRITE ? length : 0;
+	connection->waiting = result == CONNECTION_WANTS_WRITE || result == CONNECTION_WANTS_READ ? length : 0;
 	return result;
 }
 
@@ -79,8 +78,9 @@ enum connection_result connection_write(struct connection *connection, const uin
 {
 	assert(connection->waiting == 0 && length > 0 && length <= CONNECTION_RECORD_MAX);
 	enum connection_result result = write_record(connection, bytes, length);
-	/* An answer to the peer's KeyUpdate goes first; when that is what waits, ours is not encrypted yet. */
-	if (result == CONNECTION_WANTS_WRITE && SSL_in_init(connection->ssl)) {
+	/* A KeyUpdate of the peer's, if only half of it has come, and our answer to it go first: ours is not encrypted
+	 * yet. */
+	if (connection->waiting > 0 && SSL_in_init(connection->ssl)) {
 		connection->kept = mem_alloc(length);
 		memcpy(connection->kept, bytes, length);
 	}

@@ -40,8 +40,9 @@ enum connection_result connection_read(struct connection *connection, uint8_t *o
 int connection_has_pending(const struct connection *connection);
 
 /*
- * One record of 1 to CONNECTION_RECORD_MAX bytes. DONE: the socket has all of it. WANTS_WRITE: it goes on with
- * connection_write_on(); the caller's bytes are not needed any more. WANTS_READ does not come.
+ * One record of 1 to CONNECTION_RECORD_MAX bytes. DONE: the socket has all of it. Else, but for GONE, it goes on with
+ * connection_write_on() when the socket is writable or the peer has said more; the caller's bytes are not needed any
+ * more.
  */
 enum connection_result connection_write(struct connection *connection, const uint8_t *bytes, size_t length);
 enum connection_result connection_write_on(struct connection *connection);

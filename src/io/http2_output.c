@@ -144,12 +144,19 @@ void http2_values_remove(struct http2_message *message)
 	message->next_value = NULL;
 }
 
-struct http2_message *http2_values_find(
-	const struct http2_values *values, const uint8_t tag[16], struct http2_message *from)
+static struct http2_message *with_tag(struct http2_message *from, const uint8_t tag[16])
 {
-	if (!from)
-		from = values->buckets[bucket_of(tag)];
 	while (from && memcmp(from->tag, tag, sizeof from->tag) != 0)
 		from = from->next_value;
 	return from;
+}
+
+struct http2_message *http2_values_first(const struct http2_values *values, const uint8_t tag[16])
+{
+	return with_tag(values->buckets[bucket_of(tag)], tag);
+}
+
+struct http2_message *http2_values_next(const struct http2_message *message)
+{
+	return with_tag(message->next_value, message->tag);
 }

@@ -70,8 +70,8 @@ void http2_record_clear(struct http2_record *record);
 void http2_values_add(
 	struct http2_values *values, struct http2_message *message, const uint8_t tag[16], int64_t die_at);
 void http2_values_remove(struct http2_message *message);
-/* The first with this tag at or after `from` (NULL: of all). */
-struct http2_message *http2_values_find(
-	const struct http2_values *values, const uint8_t tag[16], struct http2_message *from);
+/* Those with this tag; NULL: there is none (any more). */
+struct http2_message *http2_values_first(const struct http2_values *values, const uint8_t tag[16]);
+struct http2_message *http2_values_next(const struct http2_message *message);
 
 #endif

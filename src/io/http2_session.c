@@ -306,11 +306,16 @@ int http2_session_fill(struct http2_session *session, uint8_t *record, size_t si
 
 void http2_session_record_left(struct http2_session *session)
 {
-	/* Whoever asked for credit while the socket was blocked was told that there is none. */
-	if (session->record_waits)
+	int64_t now = loop_now(session->host->loop);
+	if (session->record_waits) {
+		/* Whoever asked for credit while the socket was blocked was told that there is none; and the peer was
+		 * not heard. */
 		session->credit_grew = true;
+		session->heard_at = now;
+		session->pinged_at = 0;
+	}
 	session->record_waits = false;
-	session->progress_at = loop_now(session->host->loop);
+	session->progress_at = now;
 	http2_record_clear(&session->record);
 }
 

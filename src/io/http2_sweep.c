@@ -34,7 +34,8 @@ static int64_t record_due(const struct http2_session *session)
 static int64_t keepalive_due(const struct http2_session *session)
 {
 	const struct server_limits *limits = &session->host->limits;
-	if (session->stream_count == 0)
+	/* While the socket is blocked nobody is heard; write_due() sees to that. */
+	if (session->stream_count == 0 || session->record_waits)
 		return INT64_MAX;
 	return after(session->pinged_at > 0 ? session->pinged_at : session->heard_at, limits->keepalive_ms);
 }

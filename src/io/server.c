@@ -200,16 +200,14 @@ size_t server_drop(struct server *server, const uint8_t tag[16])
 	size_t died = 0;
 	/* First what has not begun to leave, which touches nothing else; dropping the rest may take its whole stream
 	 * along. */
-	for (struct http2_message *message = http2_values_find(values, tag, NULL), *next; message; message = next) {
-		next = http2_values_find(values, tag, message->next_value);
+	for (struct http2_message *message = http2_values_first(values, tag), *next; message; message = next) {
+		next = http2_values_next(message);
 		if (message->pulled == 0) {
 			http2_session_drop(message);
 			died++;
 		}
-		if (!next)
-			break;
 	}
-	for (struct http2_message *message; (message = http2_values_find(values, tag, NULL)); died++)
+	for (struct http2_message *message; (message = http2_values_first(values, tag)); died++)
 		http2_session_drop(message);
 	return died;
 }

@@ -35,6 +35,7 @@ struct server_connection {
 	struct server_connection *next_dirty, *next_later;
 	enum connection_state state;
 	bool dirty, later;
+	bool blocked; /* the socket is full: nothing is read either */
 	struct connection tls;
 	struct event readable, writable;
 	struct loop_timer timer;
@@ -87,6 +88,26 @@ static void set_timer(struct server_connection *connection, int64_t at)
 		loop_timer_set(&connection->timer, at - now(connection->connections));
 }
 
+/*
+ * A peer that does not read is not read from: it would be told nothing anyway, and OpenSSL cannot take a second
+ * KeyUpdate before it has written the answer to the first.
+ */
+static void block(struct server_connection *connection)
+{
+	connection->blocked = true;
+	event_del(&connection->readable);
+	event_add(&connection->writable, NULL);
+}
+
+static void unblock(struct server_connection *connection)
+{
+	connection->blocked = false;
+	event_add(&connection->readable, NULL);
+	if (connection_has_pending(&connection->tls))
+		mark_later(connection);
+	mark_dirty(connection);
+}
+
 /* Its end. */
 
 /* The one way out: nothing of it is sent any more, its streams' handlers are told, its memory goes with the turn. */
@@ -125,6 +146,7 @@ static void close_gently(struct server_connection *connection)
 	connection->state = CONNECTION_LINGERS;
 	connection_shutdown(&connection->tls);
 	event_del(&connection->writable);
+	event_add(&connection->readable, NULL);
 	set_timer(connection, now(connection->connections) + LINGER_MS * MILLISECOND);
 }
 
@@ -137,33 +159,35 @@ static void fail_handshake(struct server_connection *connection)
 
 /* Out. */
 
-static enum connection_result write_record(struct server_connection *connection)
+static void record_written(struct server_connection *connection, enum connection_result result, size_t length)
+{
+	if (result == CONNECTION_DONE) {
+		connection->connections->host.counters.bytes_written += length;
+		http2_session_record_left(connection->session);
+	} else if (result != CONNECTION_GONE) {
+		http2_session_record_waits(connection->session);
+	}
+}
+
+/* The record that waits, or the next one. DONE with *length 0: there is nothing to write. */
+static enum connection_result write_record(struct server_connection *connection, size_t *length)
 {
 	struct server_connections *connections = connection->connections;
-	struct http2_session *session = connection->session;
 	enum connection_result result;
-	if (connection->tls.waiting > 0) {
-		size_t length = connection->tls.waiting;
+	*length = connection->tls.waiting;
+	if (*length > 0) {
 		result = connection_write_on(&connection->tls);
-		if (result == CONNECTION_DONE) {
-			connections->host.counters.bytes_written += length;
-			http2_session_record_left(session);
-		}
+		if (result == CONNECTION_DONE)
+			record_written(connection, result, *length);
 		return result;
 	}
-	size_t length = 0;
-	if (http2_session_fill(session, connections->output, sizeof connections->output, &length) != 0)
+	if (http2_session_fill(connection->session, connections->output, sizeof connections->output, length) != 0)
 		return CONNECTION_GONE;
-	if (length == 0)
-		return CONNECTION_WANTS_READ;
-	result = connection_write(&connection->tls, connections->output, length);
-	mem_wipe(connections->output, length);
-	if (result == CONNECTION_DONE) {
-		connections->host.counters.bytes_written += length;
-		http2_session_record_left(session);
-	} else if (result == CONNECTION_WANTS_WRITE) {
-		http2_session_record_waits(session);
-	}
+	if (*length == 0)
+		return CONNECTION_DONE;
+	result = connection_write(&connection->tls, connections->output, *length);
+	mem_wipe(connections->output, *length);
+	record_written(connection, result, *length);
 	return result;
 }
 
@@ -175,20 +199,22 @@ static void flush(struct server_connection *connection)
 		connection->records = RECORDS_PER_TURN;
 	}
 	enum connection_result result = CONNECTION_DONE;
-	while (result == CONNECTION_DONE && connection->records > 0) {
+	size_t length = 1;
+	while (result == CONNECTION_DONE && length > 0 && connection->records > 0) {
 		connection->records--;
-		result = write_record(connection);
+		result = write_record(connection, &length);
 	}
 	switch (result) {
 	case CONNECTION_DONE:
-		mark_later(connection);
+		if (length > 0)
+			mark_later(connection);
+		else if (http2_session_finished(connection->session))
+			close_gently(connection);
 		break;
 	case CONNECTION_WANTS_WRITE:
-		event_add(&connection->writable, NULL);
+		block(connection);
 		break;
-	case CONNECTION_WANTS_READ: /* nothing is left to write */
-		if (http2_session_finished(connection->session))
-			close_gently(connection);
+	case CONNECTION_WANTS_READ: /* receive() comes back to it */
 		break;
 	case CONNECTION_GONE:
 		close_now(connection);
@@ -308,7 +334,7 @@ static void receive(struct server_connection *connection)
 	case CONNECTION_WANTS_READ:
 		break;
 	case CONNECTION_WANTS_WRITE:
-		event_add(&connection->writable, NULL);
+		block(connection);
 		break;
 	case CONNECTION_GONE:
 		close_now(connection);
@@ -325,6 +351,11 @@ static void proceed(struct server_connection *connection)
 			receive(connection);
 		break;
 	case CONNECTION_OPEN:
+		if (connection->blocked)
+			break;
+		/* What TLS had to hear before it could write may be there. */
+		if (connection->tls.waiting > 0)
+			mark_dirty(connection);
 		receive(connection);
 		break;
 	case CONNECTION_LINGERS:
@@ -350,8 +381,8 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
 	(void)what;
 	if (connection->state == CONNECTION_HANDSHAKES)
 		handshake(connection);
-	else
-		mark_dirty(connection);
+	else if (connection->state == CONNECTION_OPEN)
+		unblock(connection);
 }
 
 static void on_timer(void *context)

@@ -296,7 +296,6 @@ static void peer_receive(struct peer *peer)
 			return;
 		}
 	}
-	if (SSL_get_error(peer->ssl, length) != SSL_ERROR_WANT_READ) {fprintf(stderr,"SSLERR %d\n",SSL_get_error(peer->ssl, length));ERR_print_errors_fp(stderr);}
 	if (SSL_get_error(peer->ssl, length) != SSL_ERROR_WANT_READ)
 		peer_lost(peer);
 }
