@@ -255,10 +255,11 @@ static void board_refusal(struct call *call, struct departure *departure, struct
 			draft.entry.booking_ref.len = sizeof draft.booking_ref;
 		}
 	}
+	bool subject_found = share->subject.known || share->facts.subject_known;
 	share->recorded = departure_entry(departure, &draft.entry);
 	departure_write(departure, WRITE_ENTRY_REFERENCE,
 		(struct cell[]){ cell_number((int64_t)share->recorded.index), cell_bytes(NULL, 0),
-			cell_text(share->subject.known ? share->subject_id : NULL),
+			cell_text(subject_found ? share->subject_id : NULL),
 			cell_text(share->facts.booking_known ? share->booking_id : NULL),
 			cell_text(share->facts.recipient_known ? share->recipient_id : NULL), cell_text(NULL) });
 }
