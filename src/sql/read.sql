@@ -14,7 +14,7 @@ LEFT JOIN needtoknow.subject_key AS k ON k.subject_id = u.subject_id;
 -- name: disclosure_by_id
 SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
 	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
-	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index IS NULL THEN 's' ELSE 'a' END, ' ')
+	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
 		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
 			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s)
 FROM unnest($1::uuid[]) WITH ORDINALITY AS u(disclosure_id, ord)
@@ -23,7 +23,7 @@ JOIN needtoknow.disclosure AS d ON d.disclosure_id = u.disclosure_id;
 -- name: disclosures_by_booking
 SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
 	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
-	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index IS NULL THEN 's' ELSE 'a' END, ' ')
+	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
 		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
 			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s)
 FROM unnest($1::text[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(booking_id, below, amount, ord)
@@ -34,7 +34,7 @@ ORDER BY u.ord, d.shared_index DESC;
 -- name: disclosures_by_subject
 SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
 	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
-	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index IS NULL THEN 's' ELSE 'a' END, ' ')
+	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
 		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
 			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s)
 FROM unnest($1::text[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(subject_id, below, amount, ord)
@@ -45,7 +45,7 @@ ORDER BY u.ord, d.shared_index DESC;
 -- name: disclosures_by_recipient
 SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
 	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
-	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index IS NULL THEN 's' ELSE 'a' END, ' ')
+	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
 		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
 			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s)
 FROM unnest($1::text[], $2::bigint[], $3::integer[], $4::boolean[]) WITH ORDINALITY AS u(recipient_id, below, amount, active, ord)
