@@ -7,6 +7,7 @@
 #include <google/rpc/error_details.pb-c.h>
 #include <google/rpc/status.pb-c.h>
 #include <openssl/evp.h>
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -85,22 +86,31 @@ int grpc_content_type_check(const char *text, size_t length)
 	return length == type_length || text[type_length] == '+' || text[type_length] == ';' ? 0 : -1;
 }
 
+/* A space at either end would be no field value of HTTP/2 (RFC 9113 section 8.2.1). */
+static bool needs_escape(const char *text, const char *at)
+{
+	unsigned char byte = (unsigned char)*at;
+	if (byte == ' ')
+		return at == text || at[1] == '\0';
+	return byte < 0x20 || byte > 0x7e || byte == '%';
+}
+
 int grpc_message_encode(const char *text, struct buffer *out)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	size_t length = 0;
 	for (const char *at = text; *at != '\0'; at++)
-		length += *at < 0x20 || *at > 0x7e || *at == '%' ? 3 : 1;
+		length += needs_escape(text, at) ? 3 : 1;
 	uint8_t *end = buffer_reserve(out, length);
 	if (end == NULL)
 		return -1;
-	for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
-		if (*at < 0x20 || *at > 0x7e || *at == '%') {
+	for (const char *at = text; *at != '\0'; at++) {
+		if (needs_escape(text, at)) {
 			*end++ = '%';
-			*end++ = (uint8_t)digits[*at >> 4];
-			*end++ = (uint8_t)digits[*at & 15];
+			*end++ = (uint8_t)digits[(unsigned char)*at >> 4];
+			*end++ = (uint8_t)digits[(unsigned char)*at & 15];
 		} else {
-			*end++ = *at;
+			*end++ = (uint8_t)*at;
 		}
 	}
 	buffer_commit(out, length);

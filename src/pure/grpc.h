@@ -36,7 +36,7 @@ int grpc_timeout_parse(const char *text, size_t length, int64_t *microseconds);
  */
 int grpc_content_type_check(const char *text, size_t length);
 
-/* Percent-encoding of grpc-message: bytes outside 0x20..0x7E and `%` as %XX. Returns 0, or -1 past the buffer's maximum. */
+/* Percent-encoding of grpc-message: bytes outside 0x20..0x7E, `%` and a space at either end as %XX. Returns 0, or -1 past the buffer's maximum. */
 int grpc_message_encode(const char *text, struct buffer *out);
 
 /* The value of grpc-status-details-bin: base64 without padding of google.rpc.Status with one ErrorInfo. 0, -1 past the maximum. */

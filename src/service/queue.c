@@ -363,7 +363,7 @@ struct load {
 	struct queue *queue;
 	uint32_t amount;
 	int64_t now, next;
-	uint32_t rows, started;
+	uint32_t rows, started, left; /* due; of them sent on their way, and without room */
 };
 
 static enum step_result load_ask(struct call *call);
@@ -465,8 +465,10 @@ static void load_row(struct call *call, void *target, const PGresult *result, in
 		row_time(result, row, 14) - load->now <= TIME_SECOND)
 		return;
 	subscription = roomiest(queue);
-	if (!subscription)
+	if (!subscription) {
+		load->left++;
 		return;
+	}
 	load->started++;
 	start(queue, subscription, result, row, &key);
 }
@@ -489,7 +491,7 @@ static void end_the_patient(struct queue *queue)
 	if (something_follows(queue))
 		return;
 	DL_FOREACH_SAFE(queue->subscriptions, subscription, next)
-	if (subscription->until_empty && subscription->receive && room(subscription))
+	if (subscription->until_empty && subscription->receive)
 		receive_finish(subscription->receive);
 }
 
@@ -503,7 +505,7 @@ static enum step_result load_done(struct call *call)
 	if (load->next != TIME_NONE)
 		loop_timer_set(&queue->timer, load->next - load->now + TIMER_SLACK);
 	queue->wanted |= load->started > 0 && load->rows >= load->amount;
-	if (!load->started && !queue->flying && !queue->wanted)
+	if (!load->started && !load->left && !queue->flying && !queue->wanted)
 		end_the_patient(queue);
 	return STEP_DONE;
 }
@@ -518,9 +520,19 @@ static void load_release(struct call *call)
 	queue_free_if_idle(load->queue);
 }
 
+/* A stream that ends when nothing waits has to know, also while its window is full. */
+static bool somebody_is_patient(const struct queue *queue)
+{
+	const struct subscription *each;
+	DL_FOREACH (queue->subscriptions, each)
+		if (each->until_empty && each->receive)
+			return true;
+	return false;
+}
+
 static void load(struct queue *queue)
 {
-	uint32_t amount = queue_room(queue);
+	uint32_t amount = queue_room(queue) + 1;
 	struct call *call;
 	struct load *load;
 	amount = (amount < LOAD_MAX ? amount : LOAD_MAX) + queue->flying + queue->held;
@@ -545,7 +557,7 @@ int queues_flush(struct queues *queues)
 		if (!queue->wanted || queue->loading)
 			continue;
 		end_holds(queue);
-		if (!queue_room(queue))
+		if (!queue_room(queue) && !somebody_is_patient(queue))
 			continue;
 		load(queue);
 		asked = 1;

@@ -148,6 +148,14 @@ static void test_messages_are_percent_encoded(void **state)
 	buffer_clear(&out);
 	assert_int_equal(grpc_message_encode("", &out), 0);
 	assert_int_equal(out.length, 0);
+	/* No field value begins or ends with a space. */
+	assert_int_equal(grpc_message_encode("  a b ", &out), 0);
+	assert_int_equal(out.length, strlen("%20 a b%20"));
+	assert_memory_equal(out.data, "%20 a b%20", out.length);
+	buffer_clear(&out);
+	assert_int_equal(grpc_message_encode(" ", &out), 0);
+	assert_memory_equal(out.data, "%20", 3);
+	buffer_clear(&out);
 	assert_int_equal(grpc_message_encode("%%%%%%%%%%%%%%%%%%%%", &out), 0);
 	assert_int_equal(out.length, 60);
 	buffer_release(&out);
