@@ -1,5 +1,6 @@
 # Programs and parts that only tests use.
 add_subdirectory(${CMAKE_CURRENT_SOURCE_DIR}/system/transport)
+add_subdirectory(${CMAKE_CURRENT_SOURCE_DIR}/bench)
 
 # A server and HTTP/2 peers in one thread, with certificates made on the spot.
 add_library(tests_transport STATIC unit/io/transport_scene.c unit/io/certificates.c)

@@ -1,0 +1,34 @@
+#ifndef NEEDTOKNOW_BENCH_SHARER_H
+#define NEEDTOKNOW_BENCH_SHARER_H
+
+#include "load.h"
+
+/*
+ * The booking system: shares each booking of the phase once.
+ * Closed loop: options.in_flight at a time, the next one when one has ended. Open loop: so many a second, whether or
+ * not earlier ones were answered, each counted from the moment at which it should have left.
+ */
+struct sharer;
+
+/* Connects. NULL after load_fail(). */
+struct sharer *sharer_new(struct load *load);
+void sharer_free(struct sharer *sharer);
+
+struct sharer_plan {
+	double rate; /* a second; 0: closed loop */
+	uint32_t in_flight; /* closed loop */
+	bool held; /* closed loop: what was answered keeps its place until sharer_next() */
+	void (*done)(void *context); /* all were answered */
+	void *context;
+};
+/* Shares load->bookings. The plan is copied. */
+void sharer_start(struct sharer *sharer, const struct sharer_plan *plan);
+/* A place has become free. */
+void sharer_next(struct sharer *sharer);
+/* No more are started. */
+void sharer_stop(struct sharer *sharer);
+
+uint32_t sharer_answered(const struct sharer *sharer);
+struct latencies *sharer_latencies(struct sharer *sharer);
+
+#endif
