@@ -62,9 +62,9 @@ def test_content_types_that_are_grpc(wire, message, content_type):
 
 @pytest.mark.parametrize("path", [
     "/", "/needtoknow.v1.SharingService", "/needtoknow.v1.SharingService/", "/needtoknow.v1.SharingService/share",
-    "/needtoknow.v1.SharingService/Share/", "/needtoknow.v1.SharingService/Share?x=1", "//Share", "/x/" + "y" * 4000,
+    "/needtoknow.v1.SharingService/Share/", "/needtoknow.v1.SharingService/Share?x=1", "//Share", "/x/" + "y" * 2000,
     "/needtoknow.v2.SharingService/Share", "/../etc/passwd",
-])
+], ids=lambda path: path[:40])
 def test_a_wrong_path_is_unimplemented(wire, message, path):
     answer = wire.call(path, message)
     assert answer.status == UNIMPLEMENTED, str(answer)

@@ -29,7 +29,7 @@ def javascript(shared_world):
 
     def run(command, **values):
         sandbox = shared_world.sandbox
-        values = {"proto": str(PROTO), "ca": str(sandbox.ca), "address": sandbox.address,
+        values = {"proto": str(PROTO), "ca": str(sandbox.ca), "address": f"localhost:{sandbox.address.rsplit(':', 1)[1]}",
                   "booking": party(sandbox.key_pair("booking")), **values}
         done = subprocess.run(["node", "client.js", command], cwd=directory, input=json.dumps(values), text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)

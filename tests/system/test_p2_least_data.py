@@ -2,11 +2,12 @@
 
 import re
 
+import grpc
 import psycopg2
 import pytest
 
-from needtoknow_testing import protos
 from needtoknow_testing.receiver import values
+from needtoknow_testing.refusal import refused
 from needtoknow_testing.waiting import until
 
 COMPANY = ("company", "share")
@@ -59,7 +60,7 @@ def test_p2_the_source_role_reads_the_policys_columns_and_no_other(world):
 
 
 def test_p2_the_source_role_reads_no_row_whole(world):
-    for relation in ("share.client", "share.booking", "company.client", "company.booking", "needtoknow.ledger"):
+    for relation in ("share.client", "company.client", "company.booking", "needtoknow.ledger"):
         for what in ("*", "t", "to_jsonb(t)"):
             error = try_to_read(world, "needtoknow_source", f"SELECT {what} FROM {relation} AS t LIMIT 1")
             assert isinstance(error, psycopg2.errors.InsufficientPrivilege), f"{what} of {relation}"
@@ -127,11 +128,17 @@ def statements_logged(world):
 
 
 def _new_source_sessions(world):
-    old = {row[0] for row in world.sandbox.query(
-        "SELECT pg_terminate_backend(pid)::int * pid FROM pg_stat_activity WHERE usename = 'needtoknow_source'")}
-    until(lambda: {row[0] for row in world.sandbox.query(
-        "SELECT pid FROM pg_stat_activity WHERE usename = 'needtoknow_source'")} - old, 15, "a new source session")
-    world.sandbox.wait_serving()
+    """The daemon connects again by itself; until a Share is answered it has not."""
+    world.sandbox.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'needtoknow_source'")
+    person, recipient = world.person(), world.recipient()
+
+    def shared():
+        try:
+            return world.share(person, recipient)
+        except grpc.RpcError as error:
+            assert error.code().name == "UNAVAILABLE", error
+            return None
+    until(shared, 15, "the source's return")
 
 
 def columns_read(statements):
@@ -167,9 +174,6 @@ def test_p2_consent_is_the_only_column_that_a_share_reads(world, statements_logg
 def test_p2_nothing_is_read_for_what_is_refused(world, statements_logged):
     recipient = world.recipient(services=["gardening"])
     since = statements_logged()
-    request = world.share_request(world.person(), recipient)
-    try:
-        world.booking.sharing.Share(request, timeout=10)
-    except Exception as error:  # its status is another test's
-        assert "SERVICE_NOT_AUTHORISED" in str(error) or error.code().name == "PERMISSION_DENIED"
+    with refused("PERMISSION_DENIED", "SERVICE_NOT_AUTHORISED"):
+        world.share(world.person(), recipient)
     assert columns_read(logged_statements(world, since)) == set()

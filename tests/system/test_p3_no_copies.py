@@ -53,7 +53,7 @@ def sentinels(plain_world):
     refusal(world.booking.sharing.Share, mixed_up, timeout=10)
     other = world.recipient()
     refusal(other.fetch, shared[0].disclosure_id)
-    expired = world.share(somebody(), recipient, "at-once", starts_in=0, lasts=1)
+    expired = world.share(somebody(), recipient, "at-once", starts_in=0, lasts=3)
     with recipient.receive() as stream:
         stream.acknowledge(stream.delivery(expired.disclosure_id))
         stream.withdrawal(expired.disclosure_id, timeout=15)

@@ -39,8 +39,7 @@ def test_what_was_put_is_got_and_replaced(world):
     assert put(world, mine).recipient == mine
     assert get(world, mine.recipient_id) == mine
     other = recipient(recipient_id=mine.recipient_id, display_name="Autre", services=["home-cleaning", "gardening"],
-                      kind=registry.RECIPIENT_KIND_STAFF, agreement_until=protos.timestamp(time.time() + 10),
-                      deliver_to=registry.DELIVER_TO_EVERY_DEVICE)
+                      kind=registry.RECIPIENT_KIND_STAFF, agreement_until=protos.timestamp(time.time() + 10))
     put(world, other)
     assert get(world, mine.recipient_id) == other
 

@@ -9,7 +9,7 @@ const loader = require('@grpc/proto-loader');
 const input = JSON.parse(fs.readFileSync(0, 'utf8'));
 const packages = grpc.loadPackageDefinition(loader.loadSync(
 	['sharing', 'delivery', 'audit', 'registry'].map((name) => `needtoknow/v1/${name}.proto`),
-	{ includeDirs: [input.proto], longs: String, enums: String, defaults: true, oneofs: true }));
+	{ includeDirs: [input.proto], keepCase: true, longs: String, enums: String, defaults: true, oneofs: true }));
 const v1 = packages.needtoknow.v1;
 
 function client(service, party) {
@@ -35,31 +35,20 @@ async function outcome(promise) {
 	}
 }
 
-// Opens a stream, shares when it is open, and gives back everything up to the delivery, acknowledged.
-function receive() {
-	return new Promise((resolve, reject) => {
-		const app = client('DeliveryService', input.recipient);
-		const stream = app.Receive({ max_unacknowledged: 4 }, { deadline: new Date(Date.now() + 20000) });
-		const result = { events: [] };
-		stream.on('metadata', async () => {
-			result.shared = await unary('SharingService', input.booking, 'Share', input.share).catch(reject);
-		});
-		stream.on('data', async (event) => {
-			result.events.push(event);
-			if (event.event === 'delivery') {
-				result.acknowledged = await unary('DeliveryService', input.recipient, 'Acknowledge',
-					{ delivery_ids: [event.delivery.delivery_id] }).catch(reject);
-				stream.cancel();
-			}
-		});
-		stream.on('error', (error) => {
-			if (error.code !== grpc.status.CANCELLED) {
-				reject(error);
-				return;
-			}
-			resolve(result);
-		});
-	});
+// Shares, and receives until the delivery is there and acknowledged.
+async function receive() {
+	const shared = await unary('SharingService', input.booking, 'Share', input.share);
+	const result = { shared, events: [] };
+	const stream = client('DeliveryService', input.recipient).Receive({ max_unacknowledged: 4 }, { deadline: new Date(Date.now() + 20000) });
+	for await (const event of stream) {
+		result.events.push(event);
+		if (event.event === 'delivery') {
+			result.acknowledged = await unary('DeliveryService', input.recipient, 'Acknowledge',
+				{ delivery_ids: [event.delivery.delivery_id] });
+			break;
+		}
+	}
+	return result;
 }
 
 const commands = {
