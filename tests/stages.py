@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build" / "test-logs"
 CORES = os.cpu_count()
-TAIL = 60  # lines of a failed stage's log that are shown
+TAIL, WIDTH = 60, 400  # lines of a failed stage's log that are shown, and how much of each
 BUF = ROOT / "tests" / "system" / "buf" / "node_modules" / ".bin" / "buf"
 # Lines of src/pure, and of everything else in src, that unit and system tests together must reach.
 COVERAGE = {"src/pure": 95.0, "src": 85.0}
@@ -277,7 +277,7 @@ def run_stage(function, quick):
     print(f"== {stage.name}: {'ok' if counts.failed == 0 else 'FAILED'} in {took:.0f} s", flush=True)
     if counts.failed:
         lines = stage.log_path.read_text(errors="replace").splitlines()
-        print("\n".join(lines[-TAIL:]))
+        print("\n".join(line[:WIDTH] for line in lines[-TAIL:]))
         print(f"== the whole log: {stage.log_path}", flush=True)
     return counts, took
 

@@ -50,7 +50,8 @@ CREATE TABLE company.booking (
 	booking_id   text PRIMARY KEY, -- B000001
 	subject_id   text NOT NULL REFERENCES company.client,
 	tasks        text NOT NULL,
-	instructions text
+	instructions text,
+	price        numeric(8, 2)
 );
 
 -- ------------------------------------------------------------------------------------------------------------------
@@ -85,9 +86,10 @@ SELECT
 	given_name || ' ' || family_name || ', ' || street || ', ' || postal_code || ' ' || city AS invoice_identity
 FROM company.client;
 
--- `subject_id` lets a Share that names another client's booking be refused.
+-- `subject_id` lets a Share that names another client's booking be refused. The price is here for invoices; as long as no
+-- policy names it, needtoknow's role cannot read it.
 CREATE VIEW share.booking AS
-SELECT booking_id, subject_id, tasks, instructions
+SELECT booking_id, subject_id, tasks, instructions, price
 FROM company.booking;
 
 -- The change queue: which columns, as the contract names them, changed for whom. What was delivered from them is
@@ -135,7 +137,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	changed text[] := array_remove(ARRAY[
 		CASE WHEN NEW.tasks IS DISTINCT FROM OLD.tasks THEN 'tasks' END,
-		CASE WHEN NEW.instructions IS DISTINCT FROM OLD.instructions THEN 'instructions' END
+		CASE WHEN NEW.instructions IS DISTINCT FROM OLD.instructions THEN 'instructions' END,
+		CASE WHEN NEW.price IS DISTINCT FROM OLD.price THEN 'price' END
 	], NULL);
 BEGIN
 	IF changed <> '{}' THEN
@@ -229,7 +232,8 @@ SELECT
 	(ARRAY['Ménage complet, 3 h', 'Ménage, vitres comprises, 4 h', 'Repassage, 2 h', 'Tonte de la pelouse et taille de la haie',
 		'Ramassage des feuilles', 'Grand nettoyage de printemps'])[company.draw(hash, 10, 6)],
 	(ARRAY['Le chat ne doit pas sortir.', 'Sonner deux fois, la sonnette est faible.', 'Les produits sont sous l''évier.',
-		'Bébé dort jusqu''à 15 h, merci de ne pas sonner.', 'Arroser les plantes du balcon.', NULL])[company.draw(hash, 11, 6)]
+		'Bébé dort jusqu''à 15 h, merci de ne pas sonner.', 'Arroser les plantes du balcon.', NULL])[company.draw(hash, 11, 6)],
+	50 + company.draw(hash, 12, 200)
 FROM generate_series(1, :clients::bigint) AS n, sha256(int8send(n)) AS hash;
 
 DROP FUNCTION company.draw, company.made_up_iban, company.number;
