@@ -11,7 +11,7 @@
 void load_fail(struct load *load, const char *what, const struct needtoknow_status *status)
 {
 	if (load->failure[0] == '\0' && status != NULL)
-		snprintf(load->failure, sizeof load->failure, "%s: %s %s %s", what,
+		snprintf(load->failure, sizeof load->failure, "%s: %s %s %.400s", what,
 			needtoknow_status_name(status->code), status->reason, status->message);
 	else if (load->failure[0] == '\0')
 		snprintf(load->failure, sizeof load->failure, "%s", what);
