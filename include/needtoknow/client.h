@@ -6,6 +6,10 @@
 #include <protobuf-c/protobuf-c.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * libneedtoknow, blocking: one connection to needtoknow, gRPC over HTTP/2 over mutual TLS 1.3. A client is used by one
  * thread at a time; several clients may live side by side. It connects with its first call, and again by itself after
@@ -64,5 +68,9 @@ int needtoknow_stream(struct needtoknow_client *client, const struct needtoknow_
  * and from another thread.
  */
 void needtoknow_client_interrupt(struct needtoknow_client *client);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 #include <needtoknow/v1/registry.pb-c.h>
 #include <needtoknow/v1/sharing.pb-c.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * Every unary method, with its types. For each, `needtoknow_<name>()` is needtoknow_call() with the right ones:
  *
@@ -63,5 +67,9 @@ NEEDTOKNOW_UNARY_METHODS(NEEDTOKNOW_DECLARE_METHOD)
 
 /* The stream of a recipient; <needtoknow/receiver.h> does all that a receiving app should do with it. */
 extern const struct needtoknow_method needtoknow_method_receive;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 
 #include <needtoknow/v1/delivery.pb-c.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * What a recipient's app does with its stream, done right:
  *
@@ -77,5 +81,9 @@ void needtoknow_receiver_stop(struct needtoknow_receiver *receiver);
  * visit(). */
 void needtoknow_receiver_visit(struct needtoknow_receiver *receiver,
 	int (*visit)(void *context, const Needtoknow__V1__Delivery *delivery), void *context);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

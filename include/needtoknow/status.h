@@ -3,6 +3,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * How a call ended. It holds its texts itself, so there is nothing to free; a text that is too long is cut at a whole
  * character. The texts come from the other side: whoever shows them on a terminal escapes control characters first.
@@ -60,5 +64,9 @@ const char *needtoknow_status_metadata(const struct needtoknow_status *status, c
 
 /* May the same call succeed later, with nothing changed on our side? */
 int needtoknow_status_transient(const struct needtoknow_status *status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
