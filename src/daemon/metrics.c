@@ -12,20 +12,27 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 #define WHY_MAX 512
+#define DAY 86400.0 /* seconds */
 
 /* ---- what is told of each worker ---- */
 
 enum origin {
-	FROM_SAMPLE,
+	FROM_ELSEWHERE, /* not of a struct of counters */
 	FROM_SERVER,
 	FROM_TRAIN,
 	FROM_QUEUE,
-	FROM_SUPERVISOR, /* not of a sample: the page itself knows */
+};
+
+enum kind {
+	COUNTER, /* adds up over the workers that followed each other in one place */
+	GAUGE, /* the present worker's; not told while there is none */
+	FLAG, /* the same, and 0 while there is none */
+	MOMENT, /* the same, seconds since the epoch; not told while it is 0 */
 };
 
 struct metric {
 	const char *name, *help;
-	bool is_counter; /* adds up over the workers that followed each other in one place; else the present one's */
+	enum kind kind;
 	enum origin origin;
 	size_t offset; /* of the uint64_t in its origin's struct */
 };
@@ -33,66 +40,62 @@ struct metric {
 #define SERVER(member) FROM_SERVER, offsetof(struct server_counters, member)
 #define TRAIN(member) FROM_TRAIN, offsetof(struct train_counters, member)
 #define QUEUE(member) FROM_QUEUE, offsetof(struct queue_counters, member)
+#define OTHER FROM_ELSEWHERE, 0
 
-/* Those whose number is not merely copied. */
+/* Those that are not merely copied from a worker's counters. */
 enum {
-	METRIC_SERVING,
-	METRIC_CERTIFICATE_EXPIRY,
-	METRIC_HEARD,
 	METRIC_ALIVE,
+	METRIC_SERVING,
 	METRIC_STARTS,
 	METRIC_STARTED_AT,
-	METRIC_COPIED,
+	METRIC_HEARD,
+	METRIC_CERTIFICATE_EXPIRY,
 };
 
 static const struct metric metrics_table[] = {
-	[METRIC_SERVING] = { "needtoknow_worker_serving", "1 while the worker serves calls, else 0.", false,
-		FROM_SAMPLE, 0 },
-	[METRIC_CERTIFICATE_EXPIRY] = { "needtoknow_certificate_expiry_timestamp_seconds",
-		"When the certificate that the worker shows expires, in seconds since the epoch.", false, FROM_SAMPLE,
-		0 },
+	[METRIC_ALIVE] = { "needtoknow_worker_alive", "1 while the worker's process lives, else 0.", FLAG, OTHER },
+	[METRIC_SERVING] = { "needtoknow_worker_serving", "1 while the worker serves calls, else 0.", FLAG, OTHER },
+	[METRIC_STARTS] = { "needtoknow_worker_starts_total", "Processes started in this worker's place.", COUNTER,
+		OTHER },
+	[METRIC_STARTED_AT] = { "needtoknow_worker_start_timestamp_seconds",
+		"When the worker was started, in seconds since the epoch.", MOMENT, OTHER },
 	[METRIC_HEARD] = { "needtoknow_worker_heartbeat_timestamp_seconds",
-		"When the worker last wrote its figures, in seconds since the epoch.", false, FROM_SAMPLE, 0 },
-	[METRIC_ALIVE] = { "needtoknow_worker_alive", "1 while the worker's process lives, else 0.", false,
-		FROM_SUPERVISOR, 0 },
-	[METRIC_STARTS] = { "needtoknow_worker_starts_total", "Processes started in this worker's place.", true,
-		FROM_SUPERVISOR, 0 },
-	[METRIC_STARTED_AT] = { "needtoknow_worker_start_time_seconds",
-		"When the worker's process was started, in seconds since the epoch.", false, FROM_SUPERVISOR, 0 },
-	{ "needtoknow_connections_accepted_total", "TCP connections taken.", true, SERVER(connections_accepted) },
-	{ "needtoknow_connections_refused_total", "TCP connections closed at once, being more than max_connections.",
-		true, SERVER(connections_refused) },
-	{ "needtoknow_connections_open", "Connections open now.", false, SERVER(connections_open) },
-	{ "needtoknow_handshakes_failed_total",
-		"TLS handshakes that failed: no certificate, one not trusted, or no HTTP/2.", true,
-		SERVER(handshakes_failed) },
-	{ "needtoknow_connections_limit_closed_total", "Connections closed because a peer went past a limit.", true,
+		"When the worker last told its figures, in seconds since the epoch.", MOMENT, OTHER },
+	[METRIC_CERTIFICATE_EXPIRY] = { "needtoknow_certificate_expiry_timestamp_seconds",
+		"When the server's certificate expires, in seconds since the epoch.", MOMENT, OTHER },
+	{ "needtoknow_connections_accepted_total", "TCP connections taken.", COUNTER, SERVER(connections_accepted) },
+	{ "needtoknow_connections_refused_total", "TCP connections closed at once: max_connections were open.", COUNTER,
+		SERVER(connections_refused) },
+	{ "needtoknow_connections_open", "Connections open now.", GAUGE, SERVER(connections_open) },
+	{ "needtoknow_handshakes_failed_total", "TLS handshakes that failed.", COUNTER, SERVER(handshakes_failed) },
+	{ "needtoknow_limit_closed_total", "Streams and connections ended because a peer went past a limit.", COUNTER,
 		SERVER(limit_closed) },
-	{ "needtoknow_streams_opened_total", "HTTP/2 streams opened: calls begun.", true, SERVER(streams_opened) },
-	{ "needtoknow_streams_open", "HTTP/2 streams open now.", false, SERVER(streams_open) },
-	{ "needtoknow_read_bytes_total", "Bytes read from peers, decrypted.", true, SERVER(bytes_read) },
-	{ "needtoknow_written_bytes_total", "Bytes written to peers, before encryption.", true, SERVER(bytes_written) },
-	{ "needtoknow_trains_total", "Database transactions committed by the train.", true, TRAIN(trains) },
-	{ "needtoknow_train_calls_total", "Calls that these transactions carried.", true, TRAIN(calls) },
-	{ "needtoknow_ledger_entries_total", "Entries that these transactions added to the ledger.", true,
+	{ "needtoknow_streams_opened_total", "HTTP/2 streams opened: calls begun.", COUNTER, SERVER(streams_opened) },
+	{ "needtoknow_streams_open", "HTTP/2 streams open now.", GAUGE, SERVER(streams_open) },
+	{ "needtoknow_read_bytes_total", "HTTP/2 bytes read from peers, decrypted.", COUNTER, SERVER(bytes_read) },
+	{ "needtoknow_written_bytes_total", "HTTP/2 bytes written to peers, before encryption.", COUNTER,
+		SERVER(bytes_written) },
+	{ "needtoknow_trains_total", "Transactions that were committed.", COUNTER, TRAIN(trains) },
+	{ "needtoknow_train_calls_total", "Calls that these transactions carried.", COUNTER, TRAIN(calls) },
+	{ "needtoknow_ledger_entries_total", "Entries that these transactions added to the ledger.", COUNTER,
 		TRAIN(entries) },
-	{ "needtoknow_train_failures_total", "Transactions that failed as a whole.", true, TRAIN(failures) },
-	{ "needtoknow_train_bisections_total", "Transactions split to find the call whose data failed them.", true,
-		TRAIN(bisections) },
-	{ "needtoknow_train_rereads_total", "Calls that had to read again, since others had written meanwhile.", true,
+	{ "needtoknow_train_failures_total", "Transactions that the database refused.", COUNTER, TRAIN(failures) },
+	{ "needtoknow_train_bisections_total", "Times a transaction was halved to find the call whose data failed it.",
+		COUNTER, TRAIN(bisections) },
+	{ "needtoknow_train_rereads_total", "Calls that read again, since others had written meanwhile.", COUNTER,
 		TRAIN(again) },
-	{ "needtoknow_train_unknown_total", "COMMITs that were not answered for certain.", true, TRAIN(unknown) },
-	{ "needtoknow_recipients_connected", "Recipients that receive from this worker now.", false,
+	{ "needtoknow_train_unknown_total", "COMMITs that were not answered for certain.", COUNTER, TRAIN(unknown) },
+	{ "needtoknow_recipients_connected", "Recipients that receive from this worker now.", GAUGE,
 		QUEUE(recipients) },
-	{ "needtoknow_subscriptions_open", "Receive streams open now.", false, QUEUE(subscriptions) },
-	{ "needtoknow_deliveries_total", "Deliveries begun.", true, QUEUE(deliveries) },
-	{ "needtoknow_deliveries_repeated_total", "Deliveries begun anew because nobody acknowledged them.", true,
+	{ "needtoknow_subscriptions_open", "Receive streams open now.", GAUGE, QUEUE(subscriptions) },
+	{ "needtoknow_deliveries_total", "Deliveries recorded for a stream.", COUNTER, QUEUE(deliveries) },
+	{ "needtoknow_repeats_total", "Deliveries taken up anew, since nobody had acknowledged them.", COUNTER,
 		QUEUE(repeats) },
-	{ "needtoknow_deliveries_held_total", "Deliveries held back: a value too large, a source that did not answer.",
-		true, QUEUE(held) },
-	{ "needtoknow_deliveries_abandoned_total", "Deliveries that were recorded and could not be sent any more.",
-		true, QUEUE(abandoned) },
-	{ "needtoknow_withdrawals_sent_total", "Withdrawals sent.", true, QUEUE(withdrawals) },
+	{ "needtoknow_deliveries_held_total", "Times a delivery was put off, to be tried again.", COUNTER,
+		QUEUE(held) },
+	{ "needtoknow_deliveries_abandoned_total", "Deliveries that ended before anything was recorded or sent.",
+		COUNTER, QUEUE(abandoned) },
+	{ "needtoknow_withdrawals_sent_total", "Withdrawals sent.", COUNTER, QUEUE(withdrawals) },
 };
 
 #define METRICS COUNT_OF(metrics_table)
@@ -161,11 +164,12 @@ void metrics_publish(struct metrics *metrics, unsigned worker, const struct metr
 {
 	struct page *page = page_of(metrics, worker);
 	const void *const origins[] = {
+		[FROM_ELSEWHERE] = NULL,
 		[FROM_SERVER] = sample->server,
 		[FROM_TRAIN] = sample->train,
 		[FROM_QUEUE] = sample->queue,
 	};
-	for (size_t metric = METRIC_COPIED; metric < METRICS; metric++) {
+	for (size_t metric = 0; metric < METRICS; metric++) {
 		const char *origin = origins[metrics_table[metric].origin];
 		if (origin)
 			set(page, metric, *(const uint64_t *)(const void *)(origin + metrics_table[metric].offset));
@@ -196,7 +200,7 @@ void metrics_worker_ended(struct metrics *metrics, unsigned worker)
 {
 	struct page *page = page_of(metrics, worker);
 	for (size_t metric = 0; metric < METRICS; metric++) {
-		if (metrics_table[metric].is_counter)
+		if (metrics_table[metric].kind == COUNTER)
 			page->carried[metric] += get(page, metric);
 		set(page, metric, 0);
 	}
@@ -260,28 +264,56 @@ const char *metrics_why(struct metrics *metrics)
 	return "no worker is alive";
 }
 
-static void write_worker_metric(const struct metrics *metrics, size_t metric, struct evbuffer *out)
+static void write_head(struct evbuffer *out, const char *name, const char *help, enum kind kind)
 {
-	const struct metric *about = &metrics_table[metric];
-	evbuffer_add_printf(out, "# HELP %s %s\n# TYPE %s %s\n", about->name, about->help, about->name,
-		about->is_counter ? "counter" : "gauge");
+	evbuffer_add_printf(
+		out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind == COUNTER ? "counter" : "gauge");
+}
+
+static bool is_told(const struct page *page, size_t metric)
+{
+	switch (metrics_table[metric].kind) {
+	case GAUGE:
+		return get(page, METRIC_ALIVE) != 0;
+	case MOMENT:
+		return get(page, metric) != 0;
+	default:
+		return true;
+	}
+}
+
+static void write_metric(const struct metrics *metrics, size_t metric, struct evbuffer *out)
+{
+	const char *name = metrics_table[metric].name;
+	write_head(out, name, metrics_table[metric].help, metrics_table[metric].kind);
 	for (unsigned worker = 1; worker <= metrics->workers; worker++) {
 		const struct page *page = page_of(metrics, worker);
-		evbuffer_add_printf(out, "%s{worker=\"%u\"} %" PRIu64 "\n", about->name, worker,
-			page->carried[metric] + get(page, metric));
+		if (is_told(page, metric))
+			evbuffer_add_printf(out, "%s{worker=\"%u\"} %" PRIu64 "\n", name, worker,
+				page->carried[metric] + get(page, metric));
+	}
+}
+
+/* For people and for simple alarms; negative once it has expired. */
+static void write_certificate_days(const struct metrics *metrics, struct evbuffer *out)
+{
+	const char *name = "needtoknow_certificate_expiry_days";
+	write_head(out, name, "Days until the server's certificate expires.", GAUGE);
+	for (unsigned worker = 1; worker <= metrics->workers; worker++) {
+		int64_t expiry = (int64_t)get(page_of(metrics, worker), METRIC_CERTIFICATE_EXPIRY);
+		if (expiry != 0)
+			evbuffer_add_printf(
+				out, "%s{worker=\"%u\"} %.2f\n", name, worker, (double)(expiry - time(NULL)) / DAY);
 	}
 }
 
 void metrics_write(const struct metrics *metrics, struct evbuffer *out)
 {
-	evbuffer_add_printf(out,
-		"# HELP needtoknow_build_info The version that runs.\n"
-		"# TYPE needtoknow_build_info gauge\n"
-		"needtoknow_build_info{version=\"" NEEDTOKNOW_VERSION "\"} 1\n"
-		"# HELP needtoknow_workers Workers that the configuration asks for.\n"
-		"# TYPE needtoknow_workers gauge\n"
-		"needtoknow_workers %u\n",
-		metrics->workers);
+	write_head(out, "needtoknow_build_info", "The version that runs.", GAUGE);
+	evbuffer_add_printf(out, "needtoknow_build_info{version=\"" NEEDTOKNOW_VERSION "\"} 1\n");
+	write_head(out, "needtoknow_workers", "Workers that the configuration asks for.", GAUGE);
+	evbuffer_add_printf(out, "needtoknow_workers %u\n", metrics->workers);
 	for (size_t metric = 0; metric < METRICS; metric++)
-		write_worker_metric(metrics, metric, out);
+		write_metric(metrics, metric, out);
+	write_certificate_days(metrics, out);
 }
