@@ -1,0 +1,63 @@
+"""Rounds become figures: min, median and max of a rate, ratios to the limit of the same round, CPU an item."""
+
+from statistics import median
+
+CONNECTIONS = (1, 8, 32)  # of pgbench
+# The record's key, the phase, what the table says.
+OURS = (
+    ("shares", "share", "Share"),
+    ("deliveries", "deliver", "deliveries with values"),
+    ("acknowledgements", "acknowledge", "acknowledgements"),
+    ("bookings", "booking", "whole bookings"),
+)
+
+
+def spread(values):
+    return {"min": min(values), "median": median(values), "max": max(values)}
+
+
+def figure(reports):
+    """Of one thing in all rounds."""
+    found = {
+        "per_second": spread([report["per_second"] for report in reports]),
+        "count": sum(report["count"] for report in reports),
+        "microseconds_of_cpu": {
+            who: median(report["cpu"][who] * 1e6 / report["count"] for report in reports) for who in ("daemon", "postgresql", "client")},
+    }
+    for what, quantiles in reports[0]["milliseconds"].items():
+        values = [report["milliseconds"][what] for report in reports]
+        found.setdefault("milliseconds", {})[what] = \
+            {name: median(value[name] for value in values) for name in quantiles} if isinstance(quantiles, dict) else median(values)
+    return found
+
+
+def summarise(rounds):
+    """rounds: [{`c1`, `c8`, `c32`, `share`, ...: report}]."""
+    limits = [max(one[f"c{number}"]["per_second"] for number in CONNECTIONS) for one in rounds]
+    record = {"pgbench_cte": {f"c{number}": figure([one[f"c{number}"] for one in rounds]) for number in CONNECTIONS}}
+    record["pgbench_cte"]["best"] = spread(limits)
+    for key, phase, _ in OURS:
+        record[key] = figure([one[phase] for one in rounds])
+        ratios = [one[phase]["per_second"] / limit for one, limit in zip(rounds, limits)]
+        record[key]["ratio_to_pgbench_cte"] = median(ratios)
+        record[key]["ratio_to_pgbench_cte_spread"] = spread(ratios)
+    return record
+
+
+def table(record):
+    """For people."""
+    lines = [f"{'':<26}{'a second':>27}{'to pgbench CTE':>21}{'CPU us each':>28}",
+             f"{'':<26}{'min':>9}{'median':>9}{'max':>9}{'min':>7}{'median':>7}{'max':>7}{'daemon':>9}{'postgres':>10}{'client':>9}"]
+    rows = [(f"pgbench CTE, c={number}", record["pgbench_cte"][f"c{number}"]) for number in CONNECTIONS]
+    rows += [(words, record[key]) for key, _, words in OURS]
+    for words, row in rows:
+        rate, ratio, cpu = row["per_second"], row.get("ratio_to_pgbench_cte_spread"), row["microseconds_of_cpu"]
+        line = f"{words:<26}" + "".join(f"{rate[name]:>9,.0f}" for name in ("min", "median", "max"))
+        line += "".join(f"{ratio[name]:>7.2f}" for name in ("min", "median", "max")) if ratio else " " * 21
+        line += "".join(f"{cpu[name]:>{width}.1f}" for name, width in (("daemon", 9), ("postgresql", 10), ("client", 9)))
+        lines.append(line)
+    waits = record["bookings"]["milliseconds"]
+    lines.append("")
+    lines.append("a booking under full load, ms from Share:  " + "   ".join(
+        f"{name} p50 {waits[name]['p50']:.1f} p99 {waits[name]['p99']:.1f}" for name in ("share", "received", "acknowledged")))
+    return "\n".join(lines)
