@@ -82,15 +82,15 @@ class Stage:
         self.run("ninja", "-C", directory, f"-j{CORES}", *targets)
         return directory
 
-    def pytest(self, directory, *options, env=None):
-        """A directory of pytest tests. Sandboxes that a killed test left are ended."""
+    def pytest(self, *directories, env=None):
+        """Directories of pytest tests. Sandboxes that a killed test left are ended."""
         report = LOGS / f"{self.name}.xml"
         report.unlink(missing_ok=True)
         around = Path(tempfile.mkdtemp(prefix="needtoknow-"))
         around.chmod(0o755)
         try:
-            status = self.start(sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider", f"--junitxml={report}", *options,
-                                directory, env={"TMPDIR": str(around), "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}, timeout=2400)
+            status = self.start(sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider", f"--junitxml={report}",
+                                *directories, env={"TMPDIR": str(around), "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}, timeout=2400)
         finally:
             for marker in around.rglob(".needtoknow-sandbox"):
                 self.start(ROOT / "deploy" / "sandbox", "down", "--dir", marker.parent)
@@ -186,6 +186,11 @@ def system(stage):
     return stage.pytest("tests/system", env={"NEEDTOKNOW_BUILD": str(stage.build("debug"))})
 
 
+def deploy(stage):
+    """The sandbox and the demo."""
+    return stage.pytest("tests/deploy", env={"NEEDTOKNOW_BUILD": str(stage.build("debug"))})
+
+
 def fault(stage):
     return stage.pytest("tests/fault", env={"NEEDTOKNOW_BUILD": str(stage.build("debug"))})
 
@@ -242,7 +247,7 @@ def coverage(stage):
     npm_packages(stage)
     counts = run_ctest(stage, directory)
     account = subprocess.run(["id", "-un"], check=True, capture_output=True, text=True).stdout.strip()
-    counts += stage.pytest("tests/system", env={"NEEDTOKNOW_BUILD": str(directory), "SANDBOX_DAEMON_ACCOUNT": account})
+    counts += stage.pytest("tests/system", "tests/deploy", env={"NEEDTOKNOW_BUILD": str(directory), "SANDBOX_DAEMON_ACCOUNT": account})
     summary = LOGS / "coverage.json"
     stage.run("gcovr", "--root", ROOT, "--filter", "src/", "--exclude-throw-branches", "--object-directory", directory, "-j", CORES,
               "--json-summary", summary, "--txt", LOGS / "coverage.txt", directory)
@@ -257,7 +262,7 @@ def coverage(stage):
     return counts
 
 
-STAGES = [build, lint, unit, system, fault, fuzz, valgrind, tidy, coverage]
+STAGES = [build, lint, unit, system, deploy, fault, fuzz, valgrind, tidy, coverage]
 LONG = [valgrind, tidy, coverage]  # left out by --quick
 
 
