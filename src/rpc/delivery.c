@@ -11,6 +11,8 @@
 
 #include <needtoknow/v1/delivery.pb-c.h>
 
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WINDOW_DEFAULT 64
@@ -135,30 +137,39 @@ static enum step_result acknowledge_ask(struct call *call)
 	for (size_t i = 0; i < acknowledge->count; i++) {
 		struct acknowledged *item = &acknowledge->items[i];
 		item->ours = item->before = false;
+		call_key(call, KEY_RELEASE, &item->key, offsetof(struct delivery_key, serial), KEY_EXCLUSIVE);
 		batch_read(call, &acknowledge_facts, item,
 			(struct cell[]){ cell_bytes(item->key.disclosure, 16), cell_number(item->key.release),
 				cell_number(item->key.serial), cell_text(call->name) });
 	}
-	/* One caller acknowledges in one call at a time: what one request has recorded the next one finds. */
-	call_key(call, KEY_ACKNOWLEDGER, call->actor, strlen(call->actor), KEY_EXCLUSIVE);
 	return STEP_NEXT;
 }
 
-/* Named twice in one request it counts twice and is recorded once. */
-static void mark_doubles(struct acknowledge *acknowledge)
+static int by_key(const void *left, const void *right)
 {
+	const struct acknowledged *const *a = left, *const *b = right;
+	return memcmp(&(*a)->key, &(*b)->key, sizeof(*a)->key);
+}
+
+/* Named twice in one request it counts twice and is recorded once. */
+static void mark_doubles(struct call *call, struct acknowledge *acknowledge)
+{
+	struct acknowledged **sorted = call_alloc(call, (acknowledge->count + 1) * sizeof *sorted);
+	if (!sorted)
+		return;
 	for (size_t i = 0; i < acknowledge->count; i++)
-		for (size_t j = 0; !acknowledge->items[i].before && j < i; j++)
-			if (!memcmp(&acknowledge->items[i].key, &acknowledge->items[j].key,
-				    sizeof acknowledge->items[i].key))
-				acknowledge->items[i].before = true;
+		sorted[i] = &acknowledge->items[i];
+	qsort(sorted, acknowledge->count, sizeof *sorted, by_key);
+	for (size_t i = 1; i < acknowledge->count; i++)
+		if (!by_key(&sorted[i], &sorted[i - 1]))
+			sorted[i]->before = true;
 }
 
 static enum step_result acknowledge_gather(struct call *call)
 {
 	if (call->reads)
 		return STEP_WAIT;
-	mark_doubles(call->state);
+	mark_doubles(call, call->state);
 	return STEP_NEXT;
 }
 
@@ -298,11 +309,11 @@ static enum step_result confirm_ask(struct call *call)
 	for (size_t i = 0; i < confirm->count; i++) {
 		struct confirmed *item = &confirm->items[i];
 		item->ours = item->withdrawn = item->before = false;
+		call_key(call, KEY_DISCLOSURE, item->disclosure_id, sizeof item->disclosure_id, KEY_EXCLUSIVE);
 		batch_read(call, &withdrawal_facts, item,
 			(struct cell[]){
 				cell_bytes(item->disclosure_id, 16), cell_text(call->name), cell_text(call->device) });
 	}
-	call_key(call, KEY_ACKNOWLEDGER, call->actor, strlen(call->actor), KEY_EXCLUSIVE);
 	return STEP_NEXT;
 }
 

@@ -156,6 +156,9 @@ static enum step_result share_ask(struct call *call)
 {
 	struct share *share = call->state;
 	const struct rules *rules = rulebook_in_force(service_rulebook(call->service));
+	/* Asked again while answers to the first asking are on their way: they would be counted with the new. */
+	if (call->reads)
+		return STEP_WAIT;
 	if (!rules)
 		return call_refuse(call,
 			&(struct status){ .code = GRPC_UNAVAILABLE,

@@ -59,11 +59,10 @@ void batches_free(struct batches *batches)
 	struct gathering *gathering, *next;
 	if (!batches)
 		return;
-	HASH_ITER(hh, batches->gatherings, gathering, next)
-	{
+	HASH_ITER (hh, batches->gatherings, gathering, next) {
 		struct batch *batch, *following;
-		LL_FOREACH_SAFE(gathering->waiting, batch, following)
-		batch_free(batch);
+		LL_FOREACH_SAFE (gathering->waiting, batch, following)
+			batch_free(batch);
 		HASH_DEL(batches->gatherings, gathering);
 		mem_free(gathering);
 	}
@@ -163,8 +162,9 @@ static void fail(const struct batch *batch)
 	const char *reason =
 		batch->gathering->kind->from == READ_SOURCE ? "SOURCE_UNAVAILABLE" : "DATABASE_UNAVAILABLE";
 	for (size_t i = 0; i < batch->count; i++)
-		call_fail(batch->askers[i].call, GRPC_UNAVAILABLE, reason,
-			"a database that this needs does not answer; try again");
+		if (batch->askers[i].call->boarding == CALL_ASHORE)
+			call_fail(batch->askers[i].call, GRPC_UNAVAILABLE, reason,
+				"a database that this needs does not answer; try again");
 }
 
 static void answered(void *context, const struct database_outcome *outcome)
@@ -204,8 +204,7 @@ int batches_flush(struct batches *batches)
 {
 	struct gathering *gathering, *next;
 	int sent = 0;
-	HASH_ITER(hh, batches->gatherings, gathering, next)
-	{
+	HASH_ITER (hh, batches->gatherings, gathering, next) {
 		while (gathering->waiting && gathering->in_flight < BATCHES_IN_FLIGHT_MAX) {
 			struct batch *batch = gathering->waiting;
 			struct database *database = database_of(batches, gathering->kind);

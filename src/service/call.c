@@ -71,7 +71,8 @@ static enum step_result call_step_failed(struct call *call)
 void call_run(struct call *call)
 {
 	enum step_result result = STEP_NEXT;
-	if (call->running)
+	/* Aboard, nothing but the train's arrival moves it: a reading that it no longer needs may fail meanwhile. */
+	if (call->running || call->boarding == CALL_ABOARD)
 		return;
 	call->running = true;
 	while (!call->ended && result == STEP_NEXT) {
@@ -185,7 +186,16 @@ void call_fail(struct call *call, enum grpc_code code, const char *reason, const
 
 void call_key(struct call *call, enum key_kind kind, const void *id, size_t length, enum key_mode mode)
 {
-	assert(call->key_count < CALL_KEYS_MAX);
+	if (call->key_count == call->key_size) {
+		size_t size = call->key_size ? call->key_size * 4 : 8;
+		struct key *keys = call_alloc(call, size * sizeof *keys);
+		if (!keys)
+			return; /* the call has failed: it will not board */
+		if (call->key_count)
+			memcpy(keys, call->keys, call->key_count * sizeof *keys);
+		call->keys = keys;
+		call->key_size = size;
+	}
 	call->keys[call->key_count++] = (struct key){ key_hash(service_keys(call->service), kind, id, length), mode };
 }
 

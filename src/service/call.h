@@ -42,7 +42,6 @@ enum train_class {
 };
 
 #define CALL_STEPS_MAX 8
-#define CALL_KEYS_MAX 24 /* a Fetch has one a release */
 
 struct method {
 	const char *path; /* NULL for what the service does by itself */
@@ -95,8 +94,8 @@ struct call {
 	enum call_boarding boarding;
 	uint64_t read_train; /* the last train that had arrived when it began to read */
 	bool reading; /* in the train's list of readers */
-	struct key keys[CALL_KEYS_MAX];
-	size_t key_count;
+	struct key *keys; /* in the arena */
+	size_t key_count, key_size;
 	unsigned tries;
 	struct call *next, *prev; /* at the platform, or aboard */
 	struct call *reader_next, *reader_prev; /* oldest reading first */

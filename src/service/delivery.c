@@ -16,12 +16,13 @@
 #define CREDIT_ENOUGH ((size_t)16 << 10)
 
 struct delivery {
+	const struct call *reader; /* only in the first step: it ends before the delivery does */
 	struct subscription *subscription;
 	struct due due;
 	struct shipment shipment;
 	const char *device;
 	bool withheld;
-	bool sent;
+	bool sent, done; /* recorded as delivered; nothing of it is due any more */
 	int64_t hold;
 };
 
@@ -34,6 +35,7 @@ static enum step_result delivery_ask(struct call *call)
 	/* What was read with the queue is out of date: the queue asks again. */
 	if (call->tries)
 		return STEP_DONE;
+	train_reading_with(call, delivery->reader);
 	const struct rule *rule = disclosure_rule(call, &due->disclosure);
 	if (!rule || due->key.release < 0 || (size_t)due->key.release >= rule->service->release_count) {
 		log_warning("delivery",
@@ -141,6 +143,7 @@ static enum step_result delivery_push(struct call *call)
 {
 	struct delivery *delivery = call->state;
 	struct call *receive = subscription_call(delivery->subscription);
+	delivery->done = !delivery->hold;
 	if (delivery->withheld)
 		return STEP_DONE;
 	struct delivery_key key;
@@ -175,7 +178,7 @@ static void delivery_release(struct call *call)
 	struct delivery *delivery = call->state;
 	if (!delivery->sent)
 		queue_count(service_queues(call->service))->abandoned++;
-	queue_landed(delivery->subscription, &delivery->due.key, delivery->hold);
+	queue_landed(delivery->subscription, &delivery->due.key, delivery->hold, delivery->done);
 }
 
 static const struct method delivery_method = {
@@ -188,12 +191,13 @@ static const struct method delivery_method = {
 	.release = delivery_release,
 };
 
-struct call *delivery_new(struct service *service, struct subscription *subscription, struct due **due)
+struct call *delivery_new(const struct call *reader, struct subscription *subscription, struct due **due)
 {
-	struct call *call = call_new_own(service, &delivery_method);
+	struct call *call = call_new_own(reader->service, &delivery_method);
 	struct delivery *delivery = call_alloc(call, sizeof *delivery);
 	assert(delivery);
 	delivery->subscription = subscription;
+	delivery->reader = reader;
 	call->state = delivery;
 	*due = &delivery->due;
 	return call;

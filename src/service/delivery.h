@@ -14,9 +14,9 @@
 /* Bytes not yet in the socket by then, in microseconds, are dropped, and the stream is reset (P4). */
 #define DELIVERY_VALUES_LIFE INT64_C(2000000)
 
-/* A new delivery for this stream. The queue fills in `*due` (its strings in call->arena) and has it run with
- * call_run(). */
-struct call *delivery_new(struct service *service, struct subscription *subscription, struct due **due);
+/* A new delivery for this stream, from what `reader` has just read. The queue fills in `*due` (its strings in
+ * call->arena) and has it run with call_run(). */
+struct call *delivery_new(const struct call *reader, struct subscription *subscription, struct due **due);
 
 /* ---- what Fetch shares ---- */
 

@@ -70,6 +70,7 @@ void ending_committed(struct call *call, const struct ending *ending)
 	const char *devices = ending->devices, *device;
 	size_t length;
 	queue_drop(queues, ending->disclosure->id);
+	queue_ended(queues, ending->disclosure->recipient_id, ending->disclosure->id);
 	while ((device = next_device(&devices, &length))) {
 		char name[IDENTITY_NAME_MAX + 1];
 		memcpy(name, device, length < sizeof name ? length : sizeof name - 1);

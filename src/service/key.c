@@ -41,8 +41,7 @@ void key_table_free(struct key_table *table)
 	struct key_entry *entry, *next;
 	if (!table)
 		return;
-	HASH_ITER(hh, table->entries, entry, next)
-	{
+	HASH_ITER (hh, table->entries, entry, next) {
 		HASH_DEL(table->entries, entry);
 		mem_free(entry);
 	}

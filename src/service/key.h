@@ -19,7 +19,6 @@ enum key_kind {
 	KEY_RELEASE, /* disclosure and release: who sends it */
 	KEY_REQUEST, /* caller and request id */
 	KEY_POLICY, /* which policy is in force */
-	KEY_ACKNOWLEDGER, /* one caller's acknowledgements and confirmations */
 };
 
 enum key_mode {

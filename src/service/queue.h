@@ -37,6 +37,8 @@ void queue_acknowledged(struct queues *queues, const char *recipient_id, const s
 
 /* Committed: nothing of this disclosure may leave any more. */
 void queue_drop(struct queues *queues, const uint8_t disclosure_id[16]);
+/* Committed: its deliveries are no longer waited for. */
+void queue_ended(struct queues *queues, const char *recipient_id, const uint8_t disclosure_id[16]);
 /* Committed: there is a withdrawal for this device. */
 void queue_withdrawn(struct queues *queues, const char *recipient_id, const char *device);
 
@@ -70,9 +72,10 @@ void due_read_facts(
 /* The delivery was recorded for this stream: it is waited for until it is acknowledged, or freed at once when it could
  * not be `pushed`. */
 void queue_sent(struct subscription *subscription, const struct delivery_key *key, bool pushed);
-/* The delivery is over. `hold`: microseconds until what is still due of it may be tried again. */
+/* The delivery is over. `hold`: microseconds until what is still due of it may be tried again; `done`: it was
+ * recorded, nothing of it is due any more. */
 #define QUEUE_HOLD_UNTIL_WRITABLE INT64_C(-1)
-void queue_landed(struct subscription *subscription, const struct delivery_key *key, int64_t hold);
+void queue_landed(struct subscription *subscription, const struct delivery_key *key, int64_t hold, bool done);
 /* The stream, or NULL when it has gone. */
 struct call *subscription_call(const struct subscription *subscription);
 struct queue_counters *queue_count(struct queues *queues);

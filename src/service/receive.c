@@ -9,10 +9,14 @@
 
 #include <string.h>
 
+/* On a stream's way at once, well below what a connection may have queued. */
+#define WITHDRAWALS_AT_ONCE 256
+
 struct receive {
 	struct subscription *subscription;
 	int64_t seen; /* the entry of the last withdrawal that was sent on this stream; -1: none */
 	bool asking, news;
+	unsigned rows; /* of the last answer */
 	uint32_t window;
 	bool until_empty;
 };
@@ -22,7 +26,7 @@ static void withdrawal_row(struct call *call, void *target, const PGresult *resu
 static const struct read_kind withdrawals_unconfirmed = {
 	.statement = &sql_withdrawals_unconfirmed,
 	.from = READ_STATE,
-	.types = { PG_TEXT, PG_TEXT, PG_INT8 },
+	.types = { PG_TEXT, PG_TEXT, PG_INT8, PG_INT4 },
 	.row = withdrawal_row,
 };
 
@@ -70,6 +74,7 @@ static void withdrawal_row(struct call *call, void *target, const PGresult *resu
 	withdrawal.delete_by = &delete_by;
 	withdrawal.receipt = &receipt;
 	receive->seen = (int64_t)receipt.ledger_index;
+	receive->rows++;
 	send_withdrawal(call, &withdrawal);
 }
 
@@ -78,8 +83,10 @@ static void ask(struct call *call)
 	struct receive *receive = call->state;
 	receive->news = false;
 	receive->asking = true;
+	receive->rows = 0;
 	batch_read(call, &withdrawals_unconfirmed, receive,
-		(struct cell[]){ cell_text(call->name), cell_text(call->device), cell_number(receive->seen) });
+		(struct cell[]){ cell_text(call->name), cell_text(call->device), cell_number(receive->seen),
+			cell_number(WITHDRAWALS_AT_ONCE) });
 }
 
 enum step_result receive_open(struct call *call, uint32_t window, bool until_empty)
@@ -101,6 +108,9 @@ enum step_result receive_wait(struct call *call)
 	if (call->reads)
 		return STEP_WAIT;
 	receive->asking = false;
+	/* A full answer has more behind it: they are asked for when these have left. */
+	if (receive->rows == WITHDRAWALS_AT_ONCE)
+		return STEP_WAIT;
 	if (!receive->subscription)
 		receive->subscription = queue_subscribe(call, receive->window, receive->until_empty);
 	if (receive->news)
@@ -133,6 +143,8 @@ void receive_finish(struct call *call)
 void receive_writable(struct call *call)
 {
 	struct receive *receive = call->state;
+	if (receive && receive->rows == WITHDRAWALS_AT_ONCE && !receive->asking)
+		ask(call);
 	if (receive && receive->subscription)
 		queue_writable(receive->subscription);
 }

@@ -243,9 +243,9 @@ static struct policy *read_policy(struct rulebook *rulebook)
 static struct rules *rules_of_digest(const struct rulebook *rulebook, const uint8_t *digest)
 {
 	struct rules *rules;
-	LL_FOREACH(rulebook->all, rules)
-	if (!memcmp(policy_digest(rules->policy), digest, 32))
-		break;
+	LL_FOREACH (rulebook->all, rules)
+		if (!memcmp(policy_digest(rules->policy), digest, 32))
+			break;
 	return rules;
 }
 
@@ -266,8 +266,7 @@ static void take_file(struct rulebook *rulebook)
 		take_next(rulebook);
 		return;
 	}
-	LL_FOREACH(rulebook->pending, text)
-	{
+	LL_FOREACH (rulebook->pending, text) {
 		if (memcmp(policy_digest(text->policy), policy_digest(policy), 32))
 			continue;
 		if (!text->in_force) {
@@ -364,19 +363,17 @@ void rulebook_free(struct rulebook *rulebook)
 		return;
 	loop_timer_release(&rulebook->retry);
 	database_free(rulebook->catalogue);
-	HASH_ITER(hh, rulebook->views, view, next_view)
-	{
+	HASH_ITER (hh, rulebook->views, view, next_view) {
 		HASH_DEL(rulebook->views, view);
 		database_free(view->database);
 		mem_free(view->name);
 		mem_free(view);
 	}
-	LL_FOREACH_SAFE(rulebook->pending, text, next_text)
-	{
+	LL_FOREACH_SAFE (rulebook->pending, text, next_text) {
 		policy_free(text->policy);
 		mem_free(text);
 	}
-	LL_FOREACH_SAFE(rulebook->all, rules, next_rules)
-	rules_free(rules);
+	LL_FOREACH_SAFE (rulebook->all, rules, next_rules)
+		rules_free(rules);
 	mem_free(rulebook);
 }

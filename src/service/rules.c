@@ -86,9 +86,9 @@ static const struct source_read *read_of(struct rulebook *rulebook, struct rules
 	struct owned_read *read;
 	struct buffer text;
 	static const uint8_t name_key[16];
-	LL_FOREACH(rules->reads, read)
-	if (read->source == source && read->owner == owner && same_fields(read, fields, count))
-		return &read->read;
+	LL_FOREACH (rules->reads, read)
+		if (read->source == source && read->owner == owner && same_fields(read, fields, count))
+			return &read->read;
 	read = mem_calloc(1, sizeof *read);
 	read->source = source;
 	read->owner = owner;
@@ -192,8 +192,7 @@ void rules_free(struct rules *rules)
 			mem_free((void *)rules->rules[i].releases[j].sources);
 		mem_free((void *)rules->rules[i].releases);
 	}
-	LL_FOREACH_SAFE(rules->reads, read, next)
-	{
+	LL_FOREACH_SAFE (rules->reads, read, next) {
 		mem_free(read->text);
 		mem_free(read->fields);
 		mem_free(read);

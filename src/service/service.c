@@ -213,8 +213,8 @@ void service_changed(struct service *service)
 	} else {
 		log_warning("service", "not serving: %s", service_why(service));
 	}
-	DL_FOREACH_SAFE(service->watching, call, next)
-	call_run(call);
+	DL_FOREACH_SAFE (service->watching, call, next)
+		call_run(call);
 	if (service->changed)
 		service->changed(service->changed_context);
 }
@@ -480,8 +480,7 @@ void service_free(struct service *service)
 	queues_free(service->queues);
 	batches_free(service->batches);
 	key_table_free(service->keys);
-	HASH_ITER(hh, service->methods, entry, next)
-	{
+	HASH_ITER (hh, service->methods, entry, next) {
 		HASH_DEL(service->methods, entry);
 		mem_free(entry);
 	}

@@ -27,6 +27,7 @@ struct sweeper {
 /* ---- one disclosure's end ---- */
 
 struct expiry {
+	const struct call *reader; /* only in the first step */
 	struct sweeper *sweeper;
 	struct disclosure disclosure;
 	struct subject subject;
@@ -38,6 +39,7 @@ static enum step_result expiry_ask(struct call *call)
 	const struct expiry *expiry = call->state;
 	if (call->tries)
 		return STEP_DONE; /* something else happened to it: the next sweep looks again */
+	train_reading_with(call, expiry->reader);
 	call_key(call, KEY_DISCLOSURE, expiry->disclosure.id, sizeof expiry->disclosure.id, KEY_EXCLUSIVE);
 	return STEP_NEXT;
 }
@@ -119,6 +121,7 @@ static void sweep_row(struct call *call, void *target, const PGresult *result, i
 	disclosure->created_at = row_time(result, row, 11);
 	subject_read(result, row, 12, &expiry->subject);
 	expiry->sweeper = sweep->sweeper;
+	expiry->reader = call;
 	expiry->ending = (struct ending){
 		.disclosure = disclosure,
 		.subject = &expiry->subject,
@@ -136,6 +139,8 @@ static void sweep_row(struct call *call, void *target, const PGresult *result, i
 
 static enum step_result sweep_ask(struct call *call)
 {
+	/* What is ended from this reading is as old as it. */
+	train_reading(call);
 	batch_read(call, &expired_next, call->state, (struct cell[]){ cell_number(SWEEP_MAX) });
 	return STEP_NEXT;
 }

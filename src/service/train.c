@@ -18,6 +18,12 @@
 #define STATEMENT_TIMEOUT_MS 250
 #define COMMIT_TIMEOUT_MS 5000
 #define PROBE_INTERVAL TIME_SECOND
+/* A call may bring a thousand entries: so many that a train's statements stay well within their timeout. */
+#define ENTRIES_MAX 2048
+/* More news than this are not read under the lock: everybody reads again instead. */
+#define NEWS_MAX 512
+/* The lock is not had for as long: somebody holds it, and callers are told. */
+#define LOCK_PATIENCE (5 * TIME_SECOND)
 #define CALL_TRIES_MAX 50
 /* A train with as many calls has the next one ask for the lock behind its COMMIT: more calls will have come by then. */
 #define CHAIN_FROM_CALLS 8
@@ -54,6 +60,8 @@ struct train {
 	uint8_t train_id[16];
 	uint64_t number; /* of departures and of other news; what a reading is compared with */
 	uint64_t arrived; /* readings that begin now see all up to this number */
+	uint64_t floor; /* whoever has read before this number reads again: what others wrote since is not known */
+	int64_t refused_since; /* loop time since which the lock is not had; 0: it was had */
 	int64_t known_keys; /* the last train_number of needtoknow.train_keys that we have seen */
 	struct merkle_frontier head;
 
@@ -91,14 +99,37 @@ enum step_result train_board(struct call *call)
 	return STEP_WAIT;
 }
 
-void train_reading(struct call *call)
+/* In the order of their age, oldest first: what the oldest has read since is what must be remembered. */
+static void add_reader(struct train *train, struct call *call)
 {
-	struct train *train = service_train(call->service);
+	struct call *after = train->readers ? train->readers->reader_prev : NULL;
+	while (after && after->read_train > call->read_train)
+		after = after == train->readers ? NULL : after->reader_prev;
+	if (after)
+		DL_APPEND_ELEM2(train->readers, after, call, reader_prev, reader_next);
+	else
+		DL_PREPEND2(train->readers, call, reader_prev, reader_next);
+}
+
+static void set_reader(struct train *train, struct call *call, uint64_t read_train)
+{
 	if (call->reading)
 		DL_DELETE2(train->readers, call, reader_prev, reader_next);
 	call->reading = true;
-	call->read_train = train->arrived;
-	DL_APPEND2(train->readers, call, reader_prev, reader_next);
+	call->read_train = read_train;
+	add_reader(train, call);
+}
+
+void train_reading(struct call *call)
+{
+	struct train *train = service_train(call->service);
+	set_reader(train, call, train->arrived);
+}
+
+void train_reading_with(struct call *call, const struct call *reader)
+{
+	assert(reader->reading);
+	set_reader(service_train(call->service), call, reader->read_train);
 }
 
 void train_leave(struct call *call)
@@ -115,8 +146,8 @@ void train_leave(struct call *call)
 
 static bool anybody_waits(const struct train *train)
 {
-	for (int class = 0; class < TRAIN_CLASSES; class ++)
-		if (train->platform[class])
+	for (int rank = 0; rank < TRAIN_CLASSES; rank++)
+		if (train->platform[rank])
 			return true;
 	return false;
 }
@@ -148,9 +179,9 @@ static void fail_call(
 
 static void fail_waiting(struct train *train)
 {
-	for (int class = 0; class < TRAIN_CLASSES; class ++)
-		while (train->platform[class])
-			fail_call(train, train->platform[class], GRPC_UNAVAILABLE, "DATABASE_UNAVAILABLE",
+	for (int rank = 0; rank < TRAIN_CLASSES; rank++)
+		while (train->platform[rank])
+			fail_call(train, train->platform[rank], GRPC_UNAVAILABLE, "DATABASE_UNAVAILABLE",
 				"the database does not answer; nothing was recorded; try again");
 }
 
@@ -160,8 +191,8 @@ static struct call *unload(struct train *train)
 	struct call *list = train->aboard, *call;
 	train->aboard = NULL;
 	train->aboard_count = 0;
-	DL_FOREACH(list, call)
-	call->boarding = CALL_ASHORE;
+	DL_FOREACH (list, call)
+		call->boarding = CALL_ASHORE;
 	departure_clear(train->departure);
 	return list;
 }
@@ -179,6 +210,10 @@ static struct call *shift(struct call **list)
 /* One call at the platform: aboard, ashore, or it goes on waiting. */
 static void load_call(struct train *train, struct call *call)
 {
+	if (call->reading && call->read_train < train->floor) {
+		read_again(train, call);
+		return;
+	}
 	switch (key_table_ask(train->keys, call->keys, call->key_count, call->read_train)) {
 	case KEYS_STALE:
 		read_again(train, call);
@@ -209,11 +244,10 @@ static void load_call(struct train *train, struct call *call)
 
 static void load(struct train *train)
 {
-	for (int class = 0; class < TRAIN_CLASSES; class ++) {
+	for (int rank = 0; rank < TRAIN_CLASSES; rank++) {
 		struct call *call, *next;
-		DL_FOREACH_SAFE(train->platform[class], call, next)
-		{
-			if (train->aboard_count >= train->limit)
+		DL_FOREACH_SAFE (train->platform[rank], call, next) {
+			if (train->aboard_count >= train->limit || departure_entries(train->departure) >= ENTRIES_MAX)
 				return;
 			load_call(train, call);
 		}
@@ -237,8 +271,7 @@ static void arrive(struct train *train, bool late)
 	if (train->limit < train->config.max_calls)
 		train->limit = train->limit * 2 < train->config.max_calls ? train->limit * 2 : train->config.max_calls;
 	fault_point("train.committed");
-	DL_FOREACH(list, call)
-	{
+	DL_FOREACH (list, call) {
 		call->boarding = CALL_COMMITTED;
 		call->late = late;
 	}
@@ -307,9 +340,9 @@ static void commit_unknown(struct train *train, const char *why)
 	log_warning("train", "a COMMIT is in doubt (%s): waiting for the database to tell", why);
 	train->counters.unknown++;
 	train->lost = true;
-	DL_FOREACH(train->aboard, call)
-	if (call->method->doubted)
-		call->method->doubted(call);
+	DL_FOREACH (train->aboard, call)
+		if (call->method->doubted)
+			call->method->doubted(call);
 	service_changed(train->service);
 }
 
@@ -387,7 +420,8 @@ static void send_commit(struct train *train)
 	database_open(database);
 	departure_send(train->departure, database, train->train_id);
 	fault_point("train.written");
-	database_add(database, &sql_train_keys_append, (struct parameter[]){ { now, 8 }, { keys, keys_length } });
+	database_add(database, &sql_train_keys_append,
+		(struct parameter[]){ { now, 8 }, { keys_length ? (const void *)keys : "", keys_length } });
 	if (train->config.notify) {
 		char size[24];
 		int length = snprintf(
@@ -410,7 +444,7 @@ static void depart(struct train *train)
 		key_table_forget(train->keys, train->readers->read_train);
 	else
 		key_table_forget(train->keys, train->arrived);
-	if (calls >= CHAIN_FROM_CALLS || anybody_waits(train)) {
+	if (database_up(train->database) && (calls >= CHAIN_FROM_CALLS || anybody_waits(train))) {
 		train->chained = true;
 		send_lock(train);
 	}
@@ -418,25 +452,28 @@ static void depart(struct train *train)
 
 /* ---- the lock's answer ---- */
 
+static void hear_keys(struct train *train, const PGresult *news, int row)
+{
+	const char *bytes = PQgetvalue(news, row, 3);
+	int length = PQgetlength(news, row, 3);
+	for (int at = 0; at + 8 <= length; at += 8)
+		key_table_foreign(train->keys, (uint64_t)pg_int(bytes + at, 8), train->number);
+}
+
 /* Keys that others wrote since the last train that we know of: whoever read before now must look again. */
 static void hear_news(struct train *train, const PGresult *news)
 {
 	int rows = PQntuples(news);
-	bool heard = false;
-	for (int row = 0; row < rows; row++) {
-		if (row_is_null(news, row, 1) || row_int(news, row, 1) <= train->known_keys)
-			continue;
-		if (!heard)
-			train->number++;
-		heard = true;
-		train->known_keys = row_int(news, row, 1);
-		const char *bytes = PQgetvalue(news, row, 2);
-		int length = PQgetlength(news, row, 2);
-		for (int at = 0; at + 8 <= length; at += 8)
-			key_table_foreign(train->keys, (uint64_t)pg_int(bytes + at, 8), train->number);
-	}
-	if (heard)
-		train->arrived = train->number;
+	int64_t last = row_int(news, 0, 1);
+	if (last <= train->known_keys)
+		return;
+	train->arrived = ++train->number;
+	if (rows > NEWS_MAX)
+		train->floor = train->number;
+	for (int row = 0; row < rows && rows <= NEWS_MAX; row++)
+		if (!row_is_null(news, row, 2) && row_int(news, row, 2) > train->known_keys)
+			hear_keys(train, news, row);
+	train->known_keys = last;
 }
 
 /* 0, or -1 when the head's row is not a head. */
@@ -449,6 +486,15 @@ static int read_head(struct train *train, const PGresult *head, int64_t *recorde
 		&train->head, (uint64_t)row_int(head, 0, 0), PQgetvalue(head, 0, 1), (size_t)PQgetlength(head, 0, 1));
 }
 
+/* The lock was refused once more: for how long has it been? */
+static bool waited_too_long(struct train *train)
+{
+	int64_t now = loop_now(service_loop(train->service));
+	if (!train->refused_since)
+		train->refused_since = now;
+	return now - train->refused_since > LOCK_PATIENCE;
+}
+
 static void locked(void *context, const struct database_outcome *outcome)
 {
 	struct train *train = context;
@@ -458,11 +504,14 @@ static void locked(void *context, const struct database_outcome *outcome)
 		/* The lock was not given in time, or the train before it failed: what is open is closed, and those who
 		 * wait ask again. */
 		unlock(train);
-		if (!worth_another_try(outcome->sqlstate) && strcmp(outcome->sqlstate, "25P02"))
+		if (!strcmp(outcome->sqlstate, "25P02"))
+			return;
+		if (!worth_another_try(outcome->sqlstate) || waited_too_long(train))
 			cannot_write(train, outcome);
 		return;
 	}
 	train->state = TRAIN_STATE_STOPPED;
+	train->refused_since = 0;
 	if (outcome->result != DATABASE_OK)
 		return;
 	if (read_head(train, outcome->results[1], &recorded_at)) {
@@ -523,17 +572,9 @@ bool train_idle(const struct train *train)
 static void ready(struct train *train)
 {
 	/* Whoever read while we did not listen to the others reads again. */
-	train->arrived = ++train->number;
+	train->arrived = train->floor = ++train->number;
 	train->up = true;
 	service_changed(train->service);
-}
-
-static void stale_everybody(struct train *train)
-{
-	struct call *call, *next;
-	for (int class = 0; class < TRAIN_CLASSES; class ++)
-		DL_FOREACH_SAFE(train->platform[class], call, next)
-	read_again(train, call);
 }
 
 static void found(void *context, const struct database_outcome *outcome)
@@ -559,7 +600,6 @@ static void found(void *context, const struct database_outcome *outcome)
 	} else {
 		ready(train);
 	}
-	stale_everybody(train);
 }
 
 /* Connected: how far the others are, and what became of a COMMIT that was not answered. */

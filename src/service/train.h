@@ -37,6 +37,8 @@ enum step_result train_board(struct call *call);
 
 /* The call begins to read: what is written from now on by others makes it read again. */
 void train_reading(struct call *call);
+/* It goes on from what `reader` has read, and is as old as that. */
+void train_reading_with(struct call *call, const struct call *reader);
 /* The call ends: it no longer waits for the train. */
 void train_leave(struct call *call);
 

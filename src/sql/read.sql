@@ -55,21 +55,24 @@ CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.recipient_i
 ORDER BY u.ord, d.shared_index DESC;
 
 -- name: queue_next
--- What a recipient is to be sent now: what is due and was never sent, then what was sent and not acknowledged in time; and the next
--- moment at which there will be something. One row at least for each recipient.
-SELECT u.ord, statement_timestamp(),
-	least((SELECT n.due_at FROM needtoknow.due AS n WHERE n.recipient_id = u.recipient_id AND n.due_at > statement_timestamp()
-			ORDER BY n.due_at LIMIT 1),
-		(SELECT n.free_at FROM needtoknow.sent AS n WHERE n.recipient_id = u.recipient_id AND n.open AND n.free_at > statement_timestamp()
-			ORDER BY n.free_at LIMIT 1)),
-	q.due_at, q.release, q.serial, q.commitment, d.disclosure_id, d.booking_id, d.subject_id, d.service, d.policy_number, d.starts_at,
-	d.ends_at, d.expires_at, d.created_at, d.state, r.agreement_ref, r.agreement_from, r.agreement_until,
-	r.suspended, r.kind, d.service = ANY (r.services), k.pseudonym, k.key,
+-- What a recipient is to be sent now: what is due and was never sent, from a place in its queue on, then what was sent and not
+-- acknowledged in time; and the next moment at which there will be something. One row at least for each recipient.
+SELECT u.ord, statement_timestamp(), n.next_at, q.due_at, q.release, q.serial, q.commitment, d.disclosure_id, d.booking_id, d.subject_id,
+	d.service, d.policy_number, d.starts_at, d.ends_at, d.expires_at, d.created_at, d.state, r.agreement_ref, r.agreement_from,
+	r.agreement_until, r.suspended, r.kind, d.service = ANY (r.services), k.pseudonym, k.key,
 	(SELECT string_agg(f.kind || ' ' || f.purpose, E'\n') FROM needtoknow.right_in_force AS f WHERE f.subject_id = d.subject_id)
-FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS u(recipient_id, amount, ord)
+FROM unnest($1::text[], $2::integer[], $3::timestamptz[], $4::uuid[], $5::smallint[]) WITH ORDINALITY
+	AS u(recipient_id, amount, after_due_at, after_disclosure_id, after_release, ord)
+CROSS JOIN LATERAL (SELECT least(
+	(SELECT w.due_at FROM needtoknow.due AS w WHERE w.recipient_id = u.recipient_id AND w.due_at > statement_timestamp()
+		ORDER BY w.due_at LIMIT 1),
+	(SELECT s.free_at FROM needtoknow.sent AS s WHERE s.recipient_id = u.recipient_id AND s.open AND s.free_at > statement_timestamp()
+		ORDER BY s.free_at LIMIT 1)) AS next_at OFFSET 0) AS n
+LEFT JOIN needtoknow.recipient AS r ON r.recipient_id = u.recipient_id
 LEFT JOIN LATERAL (
 	(SELECT w.due_at, w.disclosure_id, w.release, 0::smallint AS serial, NULL::bytea AS commitment FROM needtoknow.due AS w
 		WHERE w.recipient_id = u.recipient_id AND w.due_at <= statement_timestamp()
+			AND (w.due_at, w.disclosure_id, w.release) > (u.after_due_at, u.after_disclosure_id, u.after_release)
 		ORDER BY w.due_at, w.disclosure_id, w.release LIMIT u.amount)
 	UNION ALL
 	(SELECT s.free_at, s.disclosure_id, s.release, s.serial, s.commitment FROM needtoknow.sent AS s
@@ -77,9 +80,14 @@ LEFT JOIN LATERAL (
 		ORDER BY s.free_at LIMIT u.amount)
 ) AS q ON true
 LEFT JOIN needtoknow.disclosure AS d ON d.disclosure_id = q.disclosure_id
-LEFT JOIN needtoknow.recipient AS r ON r.recipient_id = u.recipient_id
 LEFT JOIN needtoknow.subject_key AS k ON k.subject_id = d.subject_id
-ORDER BY u.ord, q.commitment IS NOT NULL, q.due_at;
+ORDER BY u.ord, q.commitment IS NOT NULL, q.due_at, q.disclosure_id, q.release;
+
+-- name: sent_open
+-- Which of these deliveries still wait for an acknowledgement.
+SELECT u.ord FROM unnest($1::uuid[], $2::smallint[], $3::smallint[]) WITH ORDINALITY AS u(disclosure_id, release, serial, ord)
+WHERE EXISTS (SELECT FROM needtoknow.sent AS s WHERE s.disclosure_id = u.disclosure_id AND s.release = u.release AND s.serial = u.serial
+	AND s.open);
 
 -- name: sent_serials
 -- How often each release of a disclosure was sent, under how many delivery ids, and the entry of the last.
@@ -102,7 +110,7 @@ LEFT JOIN needtoknow.subject_key AS k ON k.subject_id = d.subject_id;
 
 -- name: acknowledge_facts
 -- Of one delivery id of an Acknowledge: was it this recipient's, and what its entry says of it.
-SELECT u.ord, bool_or(s.acknowledged_index IS NOT NULL), max(s.device), d.booking_id, d.service, d.policy_number, d.expires_at, k.pseudonym, k.key
+SELECT u.ord, bool_and(s.acknowledged_index IS NOT NULL), max(s.device), d.booking_id, d.service, d.policy_number, d.expires_at, k.pseudonym, k.key
 FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::text[]) WITH ORDINALITY AS u(disclosure_id, release, serial, recipient_id, ord)
 JOIN needtoknow.sent AS s ON s.disclosure_id = u.disclosure_id AND s.release = u.release AND s.serial = u.serial
 	AND s.recipient_id = u.recipient_id
@@ -126,9 +134,9 @@ ORDER BY u.ord, d.expires_at;
 
 -- name: withdrawals_unconfirmed
 SELECT u.ord, w.disclosure_id, d.booking_id, w.cause, w.delete_by, w.ledger_index, w.recorded_at, w.leaf_hash
-FROM unnest($1::text[], $2::text[], $3::bigint[]) WITH ORDINALITY AS u(recipient_id, device, above, ord)
-JOIN needtoknow.withdrawal AS w ON w.recipient_id = u.recipient_id AND w.device = u.device AND w.confirmed_index IS NULL
-	AND w.ledger_index > u.above
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::integer[]) WITH ORDINALITY AS u(recipient_id, device, above, amount, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.withdrawal AS x WHERE x.recipient_id = u.recipient_id AND x.device = u.device
+	AND x.confirmed_index IS NULL AND x.ledger_index > u.above ORDER BY x.ledger_index LIMIT u.amount) AS w
 LEFT JOIN needtoknow.disclosure AS d ON d.disclosure_id = w.disclosure_id
 ORDER BY u.ord, w.ledger_index;
 

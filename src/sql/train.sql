@@ -3,9 +3,11 @@
 SELECT size, frontier, recorded_at, train_id FROM needtoknow.head FOR UPDATE;
 
 -- name: head_news
--- The train's time, read after the lock, and the keys that other workers' trains wrote since the last one that we know of.
-SELECT clock_timestamp(), k.train_number, k.keys
-FROM (SELECT 1) AS one LEFT JOIN needtoknow.train_keys AS k ON k.train_number > $1::bigint
+-- The train's time, read after the lock, and the keys that other workers' trains wrote since the last one that we know of; no more of
+-- them than can be looked at under the lock.
+SELECT clock_timestamp(), (SELECT coalesce(max(m.train_number), 0) FROM needtoknow.train_keys AS m), k.train_number, k.keys
+FROM (SELECT 1) AS one LEFT JOIN LATERAL (SELECT * FROM needtoknow.train_keys AS t WHERE t.train_number > $1::bigint
+	ORDER BY t.train_number LIMIT 513) AS k ON true
 ORDER BY k.train_number;
 
 -- name: head_move

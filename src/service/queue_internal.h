@@ -1,0 +1,80 @@
+#ifndef NEEDTOKNOW_SERVICE_QUEUE_INTERNAL_H
+#define NEEDTOKNOW_SERVICE_QUEUE_INTERNAL_H
+
+#include "service/queue.h"
+
+#include <uthash.h>
+
+/* What queue.c (who listens, what is on its way) and queue_load.c (asking for what is due) share. For no other file. */
+
+/* One release on its way, or held until a time. */
+struct flight {
+	struct delivery_key key; /* serial counts as 0: a release has one flight */
+	int64_t held_until; /* loop time; 0: on its way; INT64_MAX: until the stream can be written to */
+	struct flight *next_landed;
+	UT_hash_handle hh;
+};
+
+/* One delivery sent to a stream and not yet acknowledged. */
+struct unacknowledged {
+	struct delivery_key key;
+	struct subscription *subscription;
+	UT_hash_handle hh;
+};
+
+struct subscription {
+	struct queue *queue;
+	struct call *receive; /* NULL once the stream has gone */
+	uint32_t window;
+	uint32_t unacknowledged;
+	uint32_t flying;
+	bool until_empty;
+	struct subscription *prev, *next;
+};
+
+/* A place in a recipient's queue, in its order; all zero is before the first. */
+struct place {
+	int64_t due_at;
+	uint8_t disclosure[16];
+	int16_t release;
+};
+
+struct queue {
+	struct queues *queues;
+	char *recipient_id;
+	struct subscription *subscriptions;
+	struct flight *flights;
+	struct unacknowledged *unacknowledged;
+	struct flight *landed; /* since the loading began, which may have read them as due: forgotten when it is done */
+	uint32_t flying, held;
+	bool wanted; /* something may be due */
+	bool loading;
+	struct place place; /* up to where the queue has been read; a backlog is read in pages */
+	struct loop_timer timer;
+	int64_t wake; /* loop time at which the timer fires; INT64_MAX: never */
+	bool recounting;
+	int64_t recounted_at;
+	UT_hash_handle hh;
+};
+
+struct queues {
+	struct service *service;
+	struct queue *all;
+	struct queue_counters counters;
+};
+
+/* What may become due is looked for then, or earlier. Loop time. */
+void queue_wake_at(struct queue *queue, int64_t when);
+/* The queue is read from its front. */
+void queue_begin_again(struct queue *queue);
+/* NULL: it is not on its way. */
+struct flight *queue_find_flight(const struct queue *queue, const struct delivery_key *key);
+/* Something due starts on its way. */
+void queue_add_flight(struct subscription *subscription, const struct delivery_key *key);
+/* What landed while the queue was read is forgotten. */
+void queue_forget_landed(struct queue *queue);
+void queue_forget_unacknowledged(struct queue *queue, const struct delivery_key *key);
+/* Nobody listens and nothing is on its way: it goes. */
+void queue_free_if_idle(struct queue *queue);
+
+#endif
