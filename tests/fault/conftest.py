@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-import psycopg2
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "system"))
@@ -26,12 +25,9 @@ def fault_world():
 def world(fault_world):
     """Running, whatever the test before left."""
     sandbox = fault_world.sandbox
+    sandbox.revive_postgres()
     if not alive(sandbox.pid) or sandbox.health() is None:
         sandbox.restart()
     sandbox.wait_serving()
     yield fault_world
-    # Whatever failed, the checker needs PostgreSQL.
-    try:
-        sandbox.connect().close()
-    except psycopg2.Error:
-        sandbox.start_postgres()
+    sandbox.revive_postgres()  # whatever failed, the checker needs it

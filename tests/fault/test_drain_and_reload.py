@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import ssl
+import time
 
 import pytest
 
@@ -45,6 +46,22 @@ def test_a_drain_fails_no_call(world):
         delivered |= {delivery.disclosure_id for delivery in got}
         recipient.acknowledge(*got)
     assert shared <= delivered
+
+
+def test_a_drain_ends_soon(world):
+    """A stream without end does not hold it up: its client is told at once, and comes back to the next process."""
+    sandbox, recipient = world.sandbox, world.recipient()
+    processes = sandbox.processes()
+    with recipient.receive() as stream:
+        shared = world.share(world.person(), recipient)
+        stream.acknowledge(stream.delivery(shared.disclosure_id))
+        start = time.monotonic()
+        os.kill(sandbox.pid, signal.SIGTERM)
+        assert stream.wait_end(20).code().name == "UNAVAILABLE"
+        assert time.monotonic() - start < 1
+        until(lambda: not any(alive(each) for each in processes), 20, "the daemon's end")
+        assert time.monotonic() - start < 5
+    sandbox.start()
 
 
 def test_a_second_daemon_takes_over_while_the_first_drains(world):

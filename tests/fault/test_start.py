@@ -42,6 +42,8 @@ class Installation:
         """All of it to the daemon's account."""
         for path in [self.directory, *self.directory.rglob("*")]:
             os.chown(path, self.sandbox.user, self.sandbox.group)
+            if path.suffix == ".key":
+                path.chmod(0o600)
 
     def edit(self, path, old, new):
         text = path.read_text()
@@ -108,6 +110,12 @@ def test_p7_an_unreadable_file_stops_the_start(installation, name):
     os.chown(path, 0, 0)
     path.chmod(0o600)
     installation.does_not_start(re.escape(name))
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+def test_p7_a_key_that_others_may_read_or_write_stops_the_start(installation, mode):
+    (installation.directory / "certs" / "server.key").chmod(mode)
+    installation.does_not_start(r"server\.key")
 
 
 @pytest.mark.parametrize("name", ["server.crt", "server.key", "ca.crt"])

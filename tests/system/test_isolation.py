@@ -10,7 +10,7 @@ from needtoknow_testing.receiver import values
 from needtoknow_testing.refusal import refused
 
 BOOKING_VIEW = ("CREATE OR REPLACE VIEW share.booking AS"
-                " SELECT booking_id, subject_id, {tasks} AS tasks, instructions FROM company.booking")
+                " SELECT booking_id, subject_id, {tasks} AS tasks, instructions, price FROM company.booking")
 OWNER = "SET ROLE company_owner; {}; RESET ROLE"
 
 
@@ -132,7 +132,7 @@ def test_a_key_with_two_rows_fails_closed(world):
     """Whose value would it be? Nothing is delivered, and a Share finds no booking."""
     person, recipient = world.person(), world.recipient()
     shared = world.share(person, recipient)
-    twice = (BOOKING_VIEW.format(tasks="tasks") + " UNION ALL SELECT booking_id, subject_id, tasks, instructions"
+    twice = (BOOKING_VIEW.format(tasks="tasks") + " UNION ALL SELECT booking_id, subject_id, tasks, instructions, price"
              f" FROM company.booking WHERE booking_id = '{person.booking_id}'")
     world.sandbox.query(OWNER.format(twice))
     try:

@@ -10,8 +10,13 @@ def the_ledger_holds():
     """Every test ends with the checker, on every sandbox that is up."""
     yield
     for world in World.running:
-        world.check()
-        world.close_clients()
+        try:
+            world.check()
+        except Exception:
+            print(f"--- the end of the daemon's log\n{world.sandbox.log()[-3000:]}")
+            raise
+        finally:
+            world.close_clients()
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ class Receiver:
         self.ended = False
         self._condition = threading.Condition()
         request = protos.delivery.ReceiveRequest(max_unacknowledged=max_unacknowledged, until_empty=until_empty)
-        self._call = client.delivery.Receive(request)
+        self._call = client.delivery.Receive(request, wait_for_ready=True)
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 

@@ -169,6 +169,18 @@ class Sandbox:
             del options[where:where + 2]
         self._pg_ctl("start", "-l", str(self.postgres_log()), "-o", shlex.join(options))
 
+    def revive_postgres(self):
+        """Starts it unless it answers; one that is on its way down, or recovering, is waited for."""
+        def settled():
+            try:
+                self.connect().close()
+                return "answers"
+            except psycopg2.OperationalError:
+                pid_file = self.pgdata / "postmaster.pid"
+                return None if pid_file.exists() and alive(self.postgres_pid()) else "gone"
+        if until(settled, 30, "PostgreSQL's recovery or end") == "gone":
+            self.start_postgres()
+
     def postgres_log(self):
         return self.directory / "postgres.log"
 

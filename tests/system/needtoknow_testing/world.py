@@ -2,7 +2,8 @@
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
+
+import grpc
 
 from . import company, policy, protos
 from .certificates import Authority
@@ -10,6 +11,7 @@ from .client import Client, unique
 from .ledger import Checker
 from .receiver import Receiver, acknowledge
 from .sandbox import Sandbox
+from .waiting import until
 
 TRUST_DOMAIN = "maison-claire.example"
 
@@ -29,7 +31,7 @@ class Party:
 
     def drain(self):
         """Everything that waits now, through until_empty; not acknowledged."""
-        with self.receive(until_empty=True) as stream:
+        with self.receive(max_unacknowledged=1024, until_empty=True) as stream:
             error = stream.wait_end(20)
             assert error is None, error
             return stream.deliveries()
@@ -129,6 +131,16 @@ class World:
     def share(self, person, recipient, *arguments, **keywords):
         """The disclosure."""
         return self.booking.sharing.Share(self.share_request(person, recipient, *arguments, **keywords), timeout=10).disclosure
+
+    def wait_sharing(self, person, recipient, timeout=20):
+        """Until a Share is answered: SERVING is about our own database, and the company's may be back a moment later."""
+        def shared():
+            try:
+                return self.share(person, recipient)
+            except grpc.RpcError as error:
+                assert error.code().name == "UNAVAILABLE", error
+                return None
+        return until(shared, timeout, "a Share that is answered")
 
     def watch(self, stream):
         self.streams.append(stream)
