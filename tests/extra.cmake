@@ -6,7 +6,8 @@ add_subdirectory(${CMAKE_CURRENT_SOURCE_DIR}/bench)
 add_library(tests_transport STATIC unit/io/transport_scene.c unit/io/certificates.c)
 target_link_libraries(tests_transport PUBLIC needtoknow_io PkgConfig::CMOCKA)
 file(GLOB transport_tests CONFIGURE_DEPENDS
-  ${CMAKE_CURRENT_SOURCE_DIR}/unit/io/test_tls*.c ${CMAKE_CURRENT_SOURCE_DIR}/unit/io/test_server*.c)
+  ${CMAKE_CURRENT_SOURCE_DIR}/unit/io/test_connection*.c ${CMAKE_CURRENT_SOURCE_DIR}/unit/io/test_tls*.c
+  ${CMAKE_CURRENT_SOURCE_DIR}/unit/io/test_server*.c)
 foreach(test ${transport_tests})
   get_filename_component(name ${test} NAME_WE)
   target_link_libraries(io_${name} PRIVATE tests_transport)

@@ -165,6 +165,7 @@ int stream_send_data(nghttp2_session *nghttp2, nghttp2_frame *frame, const uint8
 	http2_output_pull(&stream->output, &session->record, session->out + session->out_length + FRAME_HEADER, length);
 	session->out_length += FRAME_HEADER + length;
 	session->queued -= length;
+	session->sent_data = true;
 	session->progress_at = loop_now(session->host->loop);
 	if (!stream->output.first)
 		stream_notice_writable(stream);

@@ -62,6 +62,7 @@ struct http2_session {
 	struct server_meter control;
 	bool condemned; /* to be closed at once: a record with values that must not leave waits in it */
 	bool draining;
+	bool sent_data; /* since the peer's last PING */
 	bool credit_grew;
 	int64_t heard_at; /* the last bytes from the peer */
 	int64_t pinged_at; /* our unanswered keep-alive PING; 0: none */

@@ -190,6 +190,7 @@ static void stream_set_trailers(struct server_stream *stream, const struct statu
 void stream_end(struct server_stream *stream, const struct status *status)
 {
 	stream->ended = true;
+	stream->request_due = INT64_MAX;
 	stream_set_trailers(stream, status);
 	stream_wake(stream);
 }
@@ -333,8 +334,10 @@ static bool stream_take_message(struct server_stream *stream)
 		return false;
 	}
 	stream_hand_over(stream, message, length);
-	if (stream->deaf)
+	if (stream->ended) {
+		stream_discard_input(stream);
 		return false;
+	}
 	session->input -= consumed;
 	buffer_consume(input, consumed);
 	return true;
@@ -344,7 +347,7 @@ void stream_data(struct server_stream *stream, const uint8_t *bytes, size_t leng
 {
 	struct http2_session *session = stream->session;
 	const struct server_limits *limits = &session->host->limits;
-	if (stream->deaf || length == 0)
+	if (stream->deaf || stream->ended || length == 0)
 		return;
 	if (session->input + length > (size_t)limits->max_message_bytes * PARTIAL_REQUESTS_MAX + GRPC_PREFIX_LENGTH) {
 		session->host->counters.limit_closed++;
@@ -359,7 +362,7 @@ void stream_data(struct server_stream *stream, const uint8_t *bytes, size_t leng
 	while (stream_take_message(stream))
 		;
 	/* Between the messages of one that takes many, its client may be silent for as long as it likes. */
-	if (stream->kind == SERVER_METHOD_BIDI && !stream->deaf) {
+	if (stream->kind == SERVER_METHOD_BIDI && !stream->deaf && !stream->ended) {
 		if (stream->request.input.length == 0)
 			stream->request_due = INT64_MAX;
 		else if (stream->request_due == INT64_MAX)
@@ -384,15 +387,14 @@ static void stream_unary_complete(struct server_stream *stream)
 		return;
 	}
 	stream_hand_over(stream, message, length);
-	if (!stream->deaf)
-		stream_discard_input(stream);
+	stream_discard_input(stream);
 }
 
 void stream_half_close(struct server_stream *stream)
 {
 	const struct server_handler *handler = &stream->session->host->handler;
 	stream->half_closed = true;
-	if (stream->deaf)
+	if (stream->deaf || stream->ended)
 		return;
 	if (stream->kind != SERVER_METHOD_BIDI) {
 		stream_unary_complete(stream);
@@ -404,8 +406,7 @@ void stream_half_close(struct server_stream *stream)
 		handler->on_half_close(handler->context, stream);
 	else
 		stream_end(stream, &(struct status){ .code = GRPC_OK });
-	if (!stream->deaf)
-		stream_discard_input(stream);
+	stream_discard_input(stream);
 }
 
 /* What time brings. */

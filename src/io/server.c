@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -135,6 +136,8 @@ struct server *server_new(struct loop *loop, const struct server_config *config,
 {
 	struct server *server = mem_calloc(1, sizeof *server);
 	struct server_connections *connections = &server->connections;
+	/* OpenSSL writes with write(2): a peer that has gone must be an error, not a signal. */
+	signal(SIGPIPE, SIG_IGN);
 	server->trust_domain = mem_strdup(config->trust_domain);
 	connections->host = (struct http2_host){
 		.loop = loop, .trust_domain = server->trust_domain, .limits = config->limits, .handler = *handler

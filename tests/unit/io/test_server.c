@@ -208,6 +208,23 @@ static void takes_many_messages(void **state)
 	assert_string_equal(response->grpc_status, "0");
 }
 
+/* After the handler has finished, what still comes is not its business. */
+static void takes_no_more_than_it_wants(void **state)
+{
+	struct scene *scene = *state;
+	struct peer *peer = peer_new(scene, NULL);
+	struct response *response = peer_call(peer,
+		&(struct call){ .path = "/test/Bidi", .body = "\0\0\0\0\1a\0\0\0", .length = 9, .stays_open = true });
+	scene_until(scene, scene->seen[0].requests == 1);
+	server_stream_finish(scene->seen[0].stream, &(struct status){ .code = GRPC_OK });
+	scene_until(scene, response->closed);
+	assert_string_equal(response->grpc_status, "0");
+	assert_int_equal(response->error_code, NGHTTP2_NO_ERROR);
+	assert_int_equal(scene->seen[0].requests, 1);
+	assert_int_equal(scene->seen[0].half_closes, 0);
+	assert_int_equal(scene->seen[0].closes, 1);
+}
+
 static void takes_no_message_of_many(void **state)
 {
 	struct scene *scene = *state;
@@ -370,6 +387,7 @@ int main(void)
 		transport_test(sends_trailers_with_details),
 		transport_test(streams_and_then_finishes),
 		transport_test(takes_many_messages),
+		transport_test(takes_no_more_than_it_wants),
 		transport_test(takes_no_message_of_many),
 		transport_test(keeps_a_deadline),
 		transport_test(tells_when_a_client_cancels),

@@ -161,6 +161,21 @@ static void counts_by_the_second(void **state)
 	assert_int_equal(closed_by_limits(scene), 0);
 }
 
+/* One for each of our sendings is no flood either. */
+static void lets_a_peer_measure_the_path(void **state)
+{
+	struct scene *scene = *state;
+	scene_serve(scene, &(struct server_limits){ .max_control_frames = 20 });
+	struct peer *peer = peer_new(scene, NULL);
+	for (unsigned i = 1; i <= 60; i++) {
+		struct response *response = peer_send(peer, "/test/Echo", "x");
+		scene_until(scene, response->closed);
+		nghttp2_submit_ping(peer->http2, 0, NULL);
+		scene_until(scene, peer->pings == i);
+	}
+	assert_int_equal(closed_by_limits(scene), 0);
+}
+
 static void stops_a_flood_of_settings(void **state)
 {
 	struct scene *scene = *state;
@@ -388,6 +403,7 @@ int main(void)
 		limits_test(bounds_what_is_kept_of_requests),
 		limits_test(stops_a_flood_of_pings),
 		limits_test(counts_by_the_second),
+		limits_test(lets_a_peer_measure_the_path),
 		limits_test(stops_a_flood_of_settings),
 		limits_test(stops_rapid_reset),
 		limits_test(stops_resets_that_it_is_made_to_send),

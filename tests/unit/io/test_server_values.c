@@ -2,7 +2,9 @@
 #include "transport_scene.h"
 
 #include "base/memory.h"
+#include "io/tls.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -10,6 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -192,7 +197,7 @@ static void drops_the_only_message_and_still_finishes(void **state)
 	scene_wait(scene, 5);
 	assert_false(peer->responses[0].closed);
 	assert_int_equal(server_drop(scene->server, red), 1);
-	window_update(peer, peer->responses[0].id, 1);
+	/* Trailers need no credit. */
 	scene_until(scene, peer->responses[0].closed);
 	assert_string_equal(peer->responses[0].grpc_status, "0");
 	assert_int_equal(peer->responses[0].length, 8);
@@ -411,6 +416,50 @@ static void leaves_no_copy_of_what_the_kernel_has(void **state)
 	assert_int_equal(copies_in_memory(), 0);
 }
 
+/* Another process sends it, so that whatever is found here is the server's. */
+static void send_marker_and_stay(const struct scene *scene)
+{
+	char path[128];
+	/* It ends with the test, however that ends. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	uint8_t frames[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+			   "\0\0\0\4\0\0\0\0\0"
+			   "\0\0\x25\1\4\0\0\0\1"
+			   "\x83\x87\4\x0b/test/Unary\1\1x\x0f\x10\x10"
+			   "application/grpc"
+			   "\0\0\x1d\0\1\0\0\0\1\0\0\0\0\x18........................";
+	SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
+	SSL_CTX_use_certificate_chain_file(tls, scene_path(scene, "booking.crt", path));
+	SSL_CTX_use_PrivateKey_file(tls, scene_path(scene, "booking.key", path), SSL_FILETYPE_PEM);
+	SSL_CTX_set_alpn_protos(tls, (const uint8_t *)"\2h2", 3);
+	SSL *ssl = SSL_new(tls);
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_port = htons(scene->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
+		_exit(1);
+	SSL_set_fd(ssl, fd);
+	for (size_t i = 0; i < sizeof marker; i++)
+		frames[sizeof frames - 1 - sizeof marker + i] = marker[i] ^ 0xff;
+	if (SSL_connect(ssl) != 1 || SSL_write(ssl, frames, sizeof frames - 1) <= 0)
+		_exit(1);
+	pause();
+}
+
+static void leaves_no_copy_of_a_request(void **state)
+{
+	struct scene *scene = *state;
+	pid_t child = fork();
+	if (child == 0)
+		send_marker_and_stay(scene);
+	scene_until(scene, scene->seen_count == 1);
+	assert_int_equal(scene->seen[0].length, sizeof marker);
+	assert_int_equal(copies_in_memory(), 0);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
 #define values_test(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -431,7 +480,11 @@ int main(void)
 		values_test(closes_the_connection_when_a_record_waits_too_long),
 		values_test(leaves_no_copy_of_what_was_dropped),
 		values_test(leaves_no_copy_of_what_the_kernel_has),
+		values_test(leaves_no_copy_of_a_request),
 	};
 	signal(SIGPIPE, SIG_IGN);
+	/* As the daemon does: OpenSSL decrypts into memory of its own. */
+	if (tls_wipe_on_free() != 0)
+		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
