@@ -92,6 +92,9 @@ static int check_databases_apart(const struct configuration *configuration, cons
 			"no answer from a database yet: the workers go on asking, and share nothing until then");
 		return 0;
 	}
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != CHECK_WRONG)
+		log_error("start", "the databases could not be checked: the check ended with status %#x",
+			(unsigned)status);
 	return -1;
 }
 

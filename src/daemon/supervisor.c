@@ -96,7 +96,7 @@ static void tell_state(struct supervisor *supervisor)
 		snprintf(status, sizeof status, "not serving: %s", metrics_why(supervisor->metrics));
 	if (serving > 0 && !supervisor->ready) {
 		supervisor->ready = true;
-		log_info("supervisor", "ready: %s", status);
+		log_info("daemon", "ready: %s", status);
 		notify("READY=1\nSTATUS=%s", status);
 	} else if (strcmp(status, supervisor->told) != 0) {
 		notify("STATUS=%s", status);
@@ -137,7 +137,7 @@ static void kill_rest(void *context)
 	struct supervisor *supervisor = context;
 	for (unsigned i = 0; i < supervisor->configuration->workers; i++) {
 		if (supervisor->places[i].pid > 0)
-			log_error("supervisor", "worker %u has not ended in time: it is killed", i + 1);
+			log_error("daemon", "worker %u has not ended in time: it is killed", i + 1);
 	}
 	signal_all(supervisor, SIGKILL);
 }
@@ -169,14 +169,14 @@ static void retire(struct place *place, int64_t now)
 {
 	struct supervisor *supervisor = place->supervisor;
 	int64_t delay = restart_died(&place->restart, place->started, now);
-	log_warning("supervisor", "worker %u is started again in %.1f s", place->number, (double)delay / SECOND);
+	log_warning("daemon", "worker %u is started again in %.1f s", place->number, (double)delay / SECOND);
 	loop_timer_set(&place->start, delay);
 	for (unsigned i = 0; i < supervisor->configuration->workers; i++) {
 		if (metrics_has_served(supervisor->metrics, i + 1) ||
 			!restart_is_hopeless(&supervisor->places[i].restart, now))
 			return;
 	}
-	log_error("supervisor", "every worker has died %d times within a minute and none has ever served: giving up",
+	log_error("daemon", "every worker has died %d times within a minute and none has ever served: giving up",
 		RESTART_DEATHS);
 	begin_stop(supervisor, EXIT_FAILURE);
 }
@@ -200,7 +200,7 @@ static void start_worker(void *context)
 	if (pid == 0)
 		exit(worker_run(&config));
 	if (pid < 0) {
-		log_error("supervisor", "worker %u cannot be started: %s", place->number, strerror(errno));
+		log_error("daemon", "worker %u cannot be started: %s", place->number, strerror(errno));
 		metrics_worker_ended(supervisor->metrics, place->number);
 		retire(place, place->started);
 		return;
@@ -213,11 +213,11 @@ static void worker_ended(struct place *place, int status)
 	struct supervisor *supervisor = place->supervisor;
 	bool in_order = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
 	if (WIFSIGNALED(status))
-		log_error("supervisor", "worker %u, process %d, was ended by signal %d, %s", place->number,
-			(int)place->pid, WTERMSIG(status), strsignal(WTERMSIG(status)));
+		log_error("daemon", "worker %u, process %d, was ended by signal %d, %s", place->number, (int)place->pid,
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else if (!in_order || !supervisor->stopping)
-		log_error("supervisor", "worker %u, process %d, ended with exit code %d", place->number,
-			(int)place->pid, WEXITSTATUS(status));
+		log_error("daemon", "worker %u, process %d, ended with exit code %d", place->number, (int)place->pid,
+			WEXITSTATUS(status));
 	place->pid = 0;
 	metrics_worker_ended(supervisor->metrics, place->number);
 	tell_state(supervisor);
@@ -246,7 +246,7 @@ static void reap(struct supervisor *supervisor)
 static void reload(struct supervisor *supervisor)
 {
 	char error[512];
-	log_info("supervisor", "reloading");
+	log_info("daemon", "reloading");
 	notify_reloading();
 	supervisor->reloading = true;
 	SSL_CTX *tls = tls_server_new(&supervisor->configuration->tls, error, sizeof error);
@@ -270,7 +270,7 @@ static void signalled(void *context, int number)
 		break;
 	default:
 		if (!supervisor->stopping)
-			log_info("supervisor", "stopping: %s", strsignal(number));
+			log_info("daemon", "stopping: %s", strsignal(number));
 		begin_stop(supervisor, EXIT_SUCCESS);
 		break;
 	}
@@ -286,7 +286,7 @@ static int open_monitor(struct supervisor *supervisor)
 	supervisor->monitor = monitor_new(supervisor->loop, address, supervisor->metrics);
 	if (supervisor->monitor)
 		return 0;
-	log_error("supervisor", address->is_ipv6 ? "metrics_listen: [%s]:%u: %s" : "metrics_listen: %s:%u: %s",
+	log_error("daemon", address->is_ipv6 ? "metrics_listen: [%s]:%u: %s" : "metrics_listen: %s:%u: %s",
 		address->host, address->port, strerror(errno));
 	return -1;
 }
@@ -298,7 +298,7 @@ static int prepare(struct supervisor *supervisor)
 	if (supervisor->changed < 0 || !(supervisor->metrics = metrics_new(workers)) ||
 		!(supervisor->loop = loop_new()) ||
 		!(supervisor->signals = signal_watch_new(supervisor->loop, signalled, supervisor))) {
-		log_error("supervisor", "cannot start: %s", strerror(errno));
+		log_error("daemon", "cannot start: %s", strerror(errno));
 		return -1;
 	}
 	supervisor->changed_event = event_new(
@@ -348,12 +348,12 @@ int supervisor_run(const struct configuration *configuration, struct listeners *
 	SSL_CTX_up_ref(tls);
 	signals_block();
 	if (prepare(&supervisor) == 0) {
-		log_info("supervisor", "needtoknowd " NEEDTOKNOW_VERSION " starts %u workers, process %d",
+		log_info("daemon", "needtoknowd " NEEDTOKNOW_VERSION " starts %u workers, process %d",
 			configuration->workers, (int)getpid());
 		tick(&supervisor);
 		if (loop_run(supervisor.loop) != 0)
-			log_error("supervisor", "the event loop has failed");
-		log_info("supervisor", "ended");
+			log_error("daemon", "the event loop has failed");
+		log_info("daemon", "ended");
 	}
 	release(&supervisor);
 	return supervisor.status;

@@ -74,7 +74,7 @@ static void drain(struct worker *worker)
 	if (worker->draining)
 		return; /* a terminal's Ctrl-C reaches us, and the supervisor passes its own on */
 	worker->draining = true;
-	log_info("worker", "draining: calls have %u ms to finish", timeout_ms);
+	log_info("daemon", "draining: calls have %u ms to finish", timeout_ms);
 	service_drain(worker->service, timeout_ms, drained, worker);
 	/* Whoever connects now is refused, rather than left to wait for an accept that will not come. */
 	listeners_close(worker->config->listeners);
@@ -85,13 +85,13 @@ static void reload_tls(struct worker *worker)
 	char error[512];
 	SSL_CTX *tls = tls_server_new(&worker->config->configuration->tls, error, sizeof error);
 	if (!tls) {
-		log_error("worker", "%s; the present certificate and lists stay", error);
+		log_error("daemon", "%s; the present certificate and lists stay", error);
 		return;
 	}
 	server_set_tls(service_server(worker->service), tls);
 	worker->certificate_expiry = tls_certificate_expiry(tls);
 	SSL_CTX_free(tls); /* the server has its own reference */
-	log_info("worker", "new connections get the certificate and lists as they are now");
+	log_info("daemon", "new connections get the certificate and lists as they are now");
 	publish(worker);
 }
 
@@ -124,7 +124,6 @@ static struct service_config service_config_of(const struct worker_config *confi
 		.policy_file = configuration->policy,
 		.trust_domain = configuration->trust_domain,
 		.strict_privileges = configuration->strict_privileges,
-		.workers = configuration->workers,
 		.limits = configuration->service_limits,
 		.tls = config->tls,
 		.server_limits = configuration->server_limits,
@@ -173,7 +172,7 @@ static int start(struct worker *worker)
 {
 	if (close_others(worker->config) != 0 || !(worker->loop = loop_new()) ||
 		!(worker->signals = signal_watch_new(worker->loop, signalled, worker))) {
-		log_error("worker", "cannot start: %s", strerror(errno));
+		log_error("daemon", "cannot start: %s", strerror(errno));
 		return -1;
 	}
 	worker->service = service_new(worker->loop, &worker->service_config);
@@ -181,10 +180,10 @@ static int start(struct worker *worker)
 	loop_timer_init(&worker->publish, worker->loop, publish_again, worker);
 	publish_again(worker);
 	if (listen_all(worker) != 0) {
-		log_error("worker", "cannot listen: %s", strerror(errno));
+		log_error("daemon", "cannot listen: %s", strerror(errno));
 		return -1;
 	}
-	log_info("worker", "started, process %d", (int)getpid());
+	log_info("daemon", "started, process %d", (int)getpid());
 	return 0;
 }
 
@@ -213,7 +212,7 @@ int worker_run(const struct worker_config *config)
 	if (start(&worker) == 0 && loop_run(worker.loop) == 0)
 		status = EXIT_SUCCESS;
 	if (status == EXIT_SUCCESS)
-		log_info("worker", "ended");
+		log_info("daemon", "ended");
 	stop(&worker);
 	return status;
 }
