@@ -17,6 +17,7 @@ from needtoknow_testing.waiting import until
 
 HERE = Path(__file__).parent
 BOOKING = "spiffe://maison-claire.example/booking/desk"
+PHONE = "spiffe://maison-claire.example/recipient/sparkle/phone"
 
 
 class Server:
@@ -80,9 +81,9 @@ def test_echoes_messages_of_every_size(channel):
 
 def test_says_who_calls(server, channel):
     assert channel.unary_unary("/transport.Echo/WhoAmI")(b"") == BOOKING.encode()
-    phone = server.authority.issue("spiffe://maison-claire.example/recipient/sparkle/phone")
+    phone = server.authority.issue(PHONE)
     with server.channel(phone) as other:
-        assert other.unary_unary("/transport.Echo/WhoAmI")(b"") == b"spiffe://maison-claire.example/recipient/sparkle/phone"
+        assert other.unary_unary("/transport.Echo/WhoAmI")(b"") == PHONE.encode()
 
 
 def test_serves_many_callers_at_once(server):
@@ -134,7 +135,8 @@ def test_a_refusal_comes_with_text_and_details(channel):
     assert error.code() == grpc.StatusCode.FAILED_PRECONDITION
     assert error.details() == "100 % refusé\n"
     details = dict(error.trailing_metadata())["grpc-status-details-bin"]
-    for text in (b"type.googleapis.com/google.rpc.ErrorInfo", b"NOT_DUE", b"needtoknow", b"due_at", b"2026-11-23T12:00:00Z"):
+    for text in (b"type.googleapis.com/google.rpc.ErrorInfo", b"NOT_DUE", b"needtoknow", b"due_at",
+                 b"2026-11-23T12:00:00Z"):
         assert text in details
 
 
@@ -199,7 +201,8 @@ def test_a_reload_serves_the_new_certificate(server):
 
 
 def test_javascript_understands_all_of_it(server):
-    party = {"ca": str(server.ca), "certificate": str(server.booking[0]), "key": str(server.booking[1]), "address": server.address}
+    certificate, key = map(str, server.booking)
+    party = {"ca": str(server.ca), "certificate": certificate, "key": key, "address": server.address}
     done = subprocess.run(["node", HERE / "echo_client.js"], cwd=SYSTEM / "js", input=json.dumps(party), text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
     assert done.returncode == 0, done.stderr
