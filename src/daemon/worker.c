@@ -124,6 +124,7 @@ static struct service_config service_config_of(const struct worker_config *confi
 		.policy_file = configuration->policy,
 		.trust_domain = configuration->trust_domain,
 		.strict_privileges = configuration->strict_privileges,
+		.workers = configuration->workers,
 		.limits = configuration->service_limits,
 		.tls = config->tls,
 		.server_limits = configuration->server_limits,

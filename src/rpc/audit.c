@@ -1,3 +1,4 @@
+#include "base/memory.h"
 #include "pure/merkle.h"
 #include "pure/time.h"
 #include "rpc/entry_filter.h"
@@ -128,16 +129,28 @@ static bool full(const struct list *list)
 	return list->count == (size_t)list->page_size || list->bytes > PAGE_BYTES_MAX;
 }
 
+/* What does not match takes none of the call's memory. */
+static bool matches(const struct list *list, const uint8_t *body, size_t length)
+{
+	Needtoknow__V1__LedgerEntry *entry = needtoknow__v1__ledger_entry__unpack(NULL, length, body);
+	bool match = entry && entry_filter_matches(&list->filter, entry);
+	needtoknow__v1__ledger_entry__free_unpacked(entry, NULL);
+	return match;
+}
+
 static void keep(struct call *call, struct list *list, uint64_t index, const uint8_t *body, size_t length)
 {
-	Needtoknow__V1__LedgerEntry *decoded = entry_decode(call, body, length);
 	Needtoknow__V1__Entry *entry;
 	struct merkle_hash leaf;
-	if (!decoded || !entry_filter_matches(&list->filter, decoded))
+	if (!matches(list, body, length))
 		return;
+	Needtoknow__V1__LedgerEntry *decoded = entry_decode(call, body, length);
 	entry = call_alloc(call, sizeof *entry);
-	if (!entry)
+	if (!entry || !decoded) {
+		call_fail(call, GRPC_RESOURCE_EXHAUSTED, "CALL_TOO_LARGE",
+			"the page needs more memory than a call may take; ask for less at once");
 		return;
+	}
 	needtoknow__v1__entry__init(entry);
 	merkle_leaf(body, length, &leaf);
 	entry->index = index;
@@ -184,18 +197,19 @@ static void packed_row(struct call *call, void *target, const PGresult *result, 
 		return;
 	}
 	/* Bodies are packed forward: backwards each is found by its offset. */
-	size_t *offsets = call_alloc(call, (size_t)count * sizeof *offsets);
+	size_t *offsets = mem_calloc((size_t)count, sizeof *offsets);
 	uint64_t n = 0;
-	for (; offsets && n < count; n++) {
+	for (; n < count; n++) {
 		offsets[n] = offset;
 		if (ledger_next_body(bodies, size, &offset, &body, &length))
 			break;
 	}
-	while (offsets && n-- > 0) {
+	while (n-- > 0) {
 		offset = offsets[n];
 		if (!ledger_next_body(bodies, size, &offset, &body, &length))
 			look(call, list, first + n, body, length);
 	}
+	mem_free(offsets);
 }
 
 static const struct read_kind rows_forward = { .statement = &sql_ledger_rows_forward,

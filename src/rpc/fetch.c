@@ -17,6 +17,9 @@
  * Fetch: an app asks again for what is due of one disclosure. The same reading, the same entries and the same decision
  * as a delivery on a stream; here the values are the answer.
  */
+/* Of one release. An app that fetches in a loop would fill the ledger. */
+#define FETCHES_MAX 1000
+
 struct fetch {
 	uint8_t id[16];
 	bool found;
@@ -211,6 +214,10 @@ static enum step_result fetch_look(struct call *call)
 	fetch->dues = call_alloc(call, fetch->rule->service->release_count * sizeof *fetch->dues);
 	fetch->shipments = call_alloc(call, fetch->rule->service->release_count * sizeof *fetch->shipments);
 	fetch->withheld = call_alloc(call, fetch->rule->service->release_count * sizeof *fetch->withheld);
+	for (size_t i = 0; i < fetch->rule->service->release_count; i++)
+		if (fetch->serial[i] > FETCHES_MAX)
+			return fetch_refuse(call, GRPC_RESOURCE_EXHAUSTED, "TOO_MANY_FETCHES",
+				"this disclosure was fetched too often; keep what was sent until it ends");
 	if (call->failed)
 		return STEP_NEXT;
 	call_key(call, KEY_DISCLOSURE, fetch->id, sizeof fetch->id, KEY_SHARED);

@@ -106,7 +106,12 @@ static enum step_result watch_tell(struct call *call)
 	watch->last = response.status;
 	size_t length = grpc__health__v1__health_check_response__pack(&response, bytes);
 	server_stream_send(call->stream, bytes, length);
-	return STEP_WAIT;
+	if (service_state(call->service) != SERVICE_DRAINING)
+		return STEP_WAIT;
+	return call_refuse(call,
+		&(struct status){ .code = GRPC_UNAVAILABLE,
+			.reason = "DRAINING",
+			.message = "the service is being restarted; connect again" });
 }
 
 static void watch_close(struct call *call)

@@ -51,6 +51,9 @@ void disclosure_read(struct call *call, const PGresult *result, int row, struct 
 const struct rule *disclosure_rule(const struct call *call, const struct disclosure *disclosure)
 {
 	const struct rules *rules = rulebook_number(service_rulebook(call->service), disclosure->policy_number);
+	/* Another worker shared under a policy that it has just put in force. */
+	if (!rules)
+		rulebook_refresh(service_rulebook(call->service));
 	return rules && disclosure->service ? rules_find(rules, disclosure->service) : NULL;
 }
 

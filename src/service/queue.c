@@ -100,7 +100,7 @@ static void queue_free(struct queue *queue)
 /* Nobody listens and nothing is on its way: the recipient costs nothing any more. */
 void queue_free_if_idle(struct queue *queue)
 {
-	if (!queue->subscriptions && !queue->flying && !queue->loading && !queue->recounting)
+	if (!queue->subscriptions && !queue->flying && !queue->loading && !queue->recounting && !queue->freeing)
 		queue_free(queue);
 }
 
@@ -129,6 +129,19 @@ static void subscription_free_if_idle(struct subscription *subscription)
 	queue_free_if_idle(queue);
 }
 
+static void give_back(struct queue *queue, const struct delivery_key *key)
+{
+	queue->freeing++;
+	release_freed(queue->queues->service, queue, key);
+}
+
+void queue_freed(struct queue *queue)
+{
+	queue->freeing--;
+	queue->wanted = true;
+	queue_free_if_idle(queue);
+}
+
 /* What the stream had not acknowledged is free for the recipient's others at once. */
 static void free_unacknowledged(struct subscription *subscription)
 {
@@ -137,7 +150,7 @@ static void free_unacknowledged(struct subscription *subscription)
 	HASH_ITER (hh, queue->unacknowledged, waiting, next) {
 		if (waiting->subscription != subscription)
 			continue;
-		release_freed(queue->queues->service, queue->recipient_id, &waiting->key);
+		give_back(queue, &waiting->key);
 		HASH_DEL(queue->unacknowledged, waiting);
 		mem_free(waiting);
 	}
@@ -150,6 +163,22 @@ void queue_unsubscribe(struct subscription *subscription)
 	subscription->receive = NULL;
 	free_unacknowledged(subscription);
 	subscription_free_if_idle(subscription);
+}
+
+static void end_if_landed(struct subscription *subscription)
+{
+	if (subscription->receive && !subscription->flying)
+		receive_leave(subscription->receive);
+}
+
+void queues_drain(struct queues *queues)
+{
+	struct queue *queue, *next;
+	struct subscription *subscription, *next_subscription;
+	queues->draining = true;
+	HASH_ITER (hh, queues->all, queue, next)
+		DL_FOREACH_SAFE (queue->subscriptions, subscription, next_subscription)
+			end_if_landed(subscription);
 }
 
 struct call *subscription_call(const struct subscription *subscription)
@@ -236,7 +265,7 @@ void queue_sent(struct subscription *subscription, const struct delivery_key *ke
 	struct queue *queue = subscription->queue;
 	queue->queues->counters.deliveries++;
 	if (!pushed || !subscription->receive) {
-		release_freed(queue->queues->service, queue->recipient_id, key);
+		give_back(queue, key);
 		return;
 	}
 	queue_forget_unacknowledged(queue, key);
@@ -281,6 +310,8 @@ void queue_landed(struct subscription *subscription, const struct delivery_key *
 		mem_free(flight);
 	}
 	queue->wanted = true;
+	if (queue->queues->draining)
+		end_if_landed(subscription);
 	subscription_free_if_idle(subscription);
 }
 

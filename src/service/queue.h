@@ -45,6 +45,10 @@ void queue_withdrawn(struct queues *queues, const char *recipient_id, const char
 /* Asks for what is due where it is wanted; at the end of a turn. Nonzero when it asked. */
 int queues_flush(struct queues *queues);
 
+/* The worker is to end: nothing starts on its way any more, and each stream ends once nothing of it is, so that its app
+ * goes to another. */
+void queues_drain(struct queues *queues);
+
 struct queue_counters {
 	uint64_t recipients, subscriptions, deliveries, repeats, withdrawals, held, abandoned;
 };
@@ -59,6 +63,7 @@ struct due {
 	struct delivery_key key;
 	int64_t due_at; /* its row in needtoknow.due; with `repeat`, when it became free */
 	bool repeat;
+	int16_t latest; /* the highest serial of this release's delivery ids */
 	uint8_t commitment[32]; /* with `repeat`: of what was sent */
 	const char *agreement_ref;
 	/* What the decision needs beside the sources' answer; its time is the train's. */
@@ -76,6 +81,8 @@ void queue_sent(struct subscription *subscription, const struct delivery_key *ke
  * recorded, nothing of it is due any more. */
 #define QUEUE_HOLD_UNTIL_WRITABLE INT64_C(-1)
 void queue_landed(struct subscription *subscription, const struct delivery_key *key, int64_t hold, bool done);
+/* What release_freed() was asked for is done, or has failed. */
+void queue_freed(struct queue *queue);
 /* The stream, or NULL when it has gone. */
 struct call *subscription_call(const struct subscription *subscription);
 struct queue_counters *queue_count(struct queues *queues);

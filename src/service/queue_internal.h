@@ -47,6 +47,7 @@ struct queue {
 	struct unacknowledged *unacknowledged;
 	struct flight *landed; /* since the loading began, which may have read them as due: forgotten when it is done */
 	uint32_t flying, held;
+	uint32_t freeing; /* deliveries whose stream has gone, being given back to the queue */
 	bool wanted; /* something may be due */
 	bool loading;
 	struct place place; /* up to where the queue has been read; a backlog is read in pages */
@@ -59,6 +60,7 @@ struct queue {
 
 struct queues {
 	struct service *service;
+	bool draining;
 	struct queue *all;
 	struct queue_counters counters;
 };

@@ -146,8 +146,10 @@ static void start(struct call *reader, struct queue *queue, struct subscription 
 	disclosure->created_at = row_time(result, row, 15);
 	disclosure->recipient_id = arena_strdup(call->arena, queue->recipient_id);
 	due_read_facts(call, result, row, 17, disclosure_rule(call, disclosure), due);
-	if (due->repeat)
+	if (due->repeat) {
+		due->latest = (int16_t)row_int(result, row, 26);
 		queue->queues->counters.repeats++;
+	}
 	call_run(call);
 }
 
@@ -255,7 +257,7 @@ static enum step_result load_done(struct call *call)
 	queue_forget_landed(queue);
 	wake_for_what_follows(queue, load);
 	turn_the_page(queue, load);
-	if (!load->started && !load->left && !queue->flying && !queue->wanted)
+	if (!load->started && !load->left && !queue->flying && !queue->freeing && !queue->wanted)
 		end_the_patient(queue);
 	return STEP_DONE;
 }

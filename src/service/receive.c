@@ -140,6 +140,15 @@ void receive_finish(struct call *call)
 		server_stream_finish(call->stream, &ok);
 }
 
+void receive_leave(struct call *call)
+{
+	if (call->stream)
+		server_stream_finish(call->stream,
+			&(struct status){ .code = GRPC_UNAVAILABLE,
+				.reason = "DRAINING",
+				.message = "the service is being restarted; connect again" });
+}
+
 void receive_writable(struct call *call)
 {
 	struct receive *receive = call->state;
@@ -153,7 +162,7 @@ void receive_writable(struct call *call)
 
 struct freed {
 	struct delivery_key key;
-	const char *recipient_id;
+	struct queue *queue;
 };
 
 static enum step_result freed_commit(struct call *call)
@@ -172,23 +181,29 @@ static enum boarding freed_board(struct call *call, struct departure *departure)
 
 static enum step_result freed_done(struct call *call)
 {
-	const struct freed *freed = call->state;
-	queue_poke(service_queues(call->service), freed->recipient_id);
+	(void)call;
 	return STEP_DONE;
+}
+
+static void freed_release(struct call *call)
+{
+	const struct freed *freed = call->state;
+	queue_freed(freed->queue);
 }
 
 static const struct method freed_method = {
 	.steps = { freed_commit, freed_done },
 	.board = freed_board,
 	.train_class = TRAIN_DELIVERY,
+	.release = freed_release,
 };
 
-void release_freed(struct service *service, const char *recipient_id, const struct delivery_key *key)
+void release_freed(struct service *service, struct queue *queue, const struct delivery_key *key)
 {
 	struct call *call = call_new_own(service, &freed_method);
 	struct freed *freed = call_alloc(call, sizeof *freed);
 	freed->key = *key;
-	freed->recipient_id = arena_strdup(call->arena, recipient_id);
+	freed->queue = queue;
 	call->state = freed;
 	call_run(call);
 }

@@ -17,10 +17,12 @@ void receive_close(struct call *call);
 void receive_news(struct call *call);
 /* Its output has drained. */
 void receive_writable(struct call *call);
+/* The worker is to end: UNAVAILABLE, so that the app connects anew. */
+void receive_leave(struct call *call);
 /* Nothing waits any more, and that is all that it asked for. */
 void receive_finish(struct call *call);
 
-/* Boards the freeing of one delivery that its stream can no longer acknowledge. */
-void release_freed(struct service *service, const char *recipient_id, const struct delivery_key *key);
+/* Boards the freeing of one delivery that its stream can no longer acknowledge; queue_freed() follows. */
+void release_freed(struct service *service, struct queue *queue, const struct delivery_key *key);
 
 #endif

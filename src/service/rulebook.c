@@ -19,6 +19,7 @@
 
 #define POLICY_FILE_MAX ((size_t)1 << 20)
 #define RETRY_INTERVAL INT64_C(2000000)
+#define REFRESH_INTERVAL INT64_C(1000000)
 
 /* Each view has a connection of its own: a slow or locked one delays nobody else's deliveries. */
 struct view {
@@ -37,7 +38,8 @@ struct rulebook {
 	struct rules *all; /* in use */
 	const struct rules *in_force;
 	char why[1024];
-	struct loop_timer retry;
+	struct loop_timer retry, refresh;
+	int64_t refreshed_at;
 
 	/* What is being taken into use, one after the other. */
 	bool opening, activating;
@@ -57,11 +59,18 @@ const struct rules *rulebook_in_force(const struct rulebook *rulebook)
 	return rulebook->in_force;
 }
 
-const struct rules *rulebook_number(const struct rulebook *rulebook, int number)
+static struct rules *find_rules(const struct rulebook *rulebook, int number)
 {
-	const struct rules *rules;
+	struct rules *rules;
 	LL_SEARCH_SCALAR(rulebook->all, rules, number, number);
 	return rules;
+}
+
+const struct rules *rulebook_number(const struct rulebook *rulebook, int number)
+{
+	const struct rules *rules = find_rules(rulebook, number);
+	/* Until it is stored, its number may come to mean another worker's policy. */
+	return rules && rules->stored ? rules : NULL;
 }
 
 const char *rulebook_why(const struct rulebook *rulebook)
@@ -136,7 +145,8 @@ void rulebook_activation_failed(struct rulebook *rulebook, const struct rules *r
 		LL_DELETE(rulebook->all, (struct rules *)rules);
 		rules_free((struct rules *)rules);
 	}
-	give_up(rulebook, "the policy could not be activated in the ledger");
+	give_up(rulebook, "the policy could not be activated in the ledger; another worker may have done it");
+	rulebook_refresh(rulebook);
 }
 
 static void log_problems(const struct catalogue *catalogue, const char *which)
@@ -306,7 +316,10 @@ static void known_policies(void *context, const struct database_outcome *outcome
 	for (int row = 0; row < PQntuples(result); row++) {
 		int number = (int)row_int(result, row, 0);
 		rulebook->highest = number > rulebook->highest ? number : rulebook->highest;
-		if (rulebook_number(rulebook, number))
+		struct rules *known = find_rules(rulebook, number);
+		if (known && row_bool(result, row, 3) && known != rulebook->in_force)
+			rulebook_activated(rulebook, known);
+		if (known)
 			continue;
 		struct policy *policy =
 			policy_parse(PQgetvalue(result, row, 2), (size_t)PQgetlength(result, row, 2), &error);
@@ -318,7 +331,38 @@ static void known_policies(void *context, const struct database_outcome *outcome
 				"under it waits",
 				number, error.message);
 	}
-	take_file(rulebook);
+	/* Once a policy is in force, the file is read again when the operator says so, and only then. */
+	if (rulebook->in_force)
+		take_next(rulebook);
+	else
+		take_file(rulebook);
+}
+
+static void ask_known_policies(struct rulebook *rulebook)
+{
+	struct database *state = service_database_state(rulebook->service);
+	rulebook->opening = true;
+	database_open(state);
+	database_add(state, &sql_policies_all, NULL);
+	database_send(state, known_policies, rulebook);
+}
+
+void rulebook_refresh(struct rulebook *rulebook)
+{
+	int64_t now = loop_now(service_loop(rulebook->service));
+	if (rulebook->opening || rulebook->activating || !rulebook->in_force ||
+		!database_up(service_database_state(rulebook->service)) ||
+		now - rulebook->refreshed_at < REFRESH_INTERVAL) {
+		loop_timer_set(&rulebook->refresh, REFRESH_INTERVAL);
+		return;
+	}
+	rulebook->refreshed_at = now;
+	ask_known_policies(rulebook);
+}
+
+static void refresh_again(void *context)
+{
+	rulebook_refresh(context);
 }
 
 void rulebook_open(struct rulebook *rulebook)
@@ -328,10 +372,7 @@ void rulebook_open(struct rulebook *rulebook)
 	if (rulebook->opening || rulebook->activating || rulebook->in_force || !train ||
 		train_health(train) == TRAIN_DOWN || !database_up(state) || !database_up(rulebook->catalogue))
 		return;
-	rulebook->opening = true;
-	database_open(state);
-	database_add(state, &sql_policies_all, NULL);
-	database_send(state, known_policies, rulebook);
+	ask_known_policies(rulebook);
 }
 
 static void retry(void *context)
@@ -348,6 +389,7 @@ struct rulebook *rulebook_new(struct service *service, const char *source_dsn, c
 	rulebook->policy_file = policy_file;
 	rulebook->strict = strict;
 	snprintf(rulebook->why, sizeof rulebook->why, "the policy is not loaded yet");
+	loop_timer_init(&rulebook->refresh, service_loop(service), refresh_again, rulebook);
 	loop_timer_init(&rulebook->retry, service_loop(service), retry, rulebook);
 	rulebook->catalogue = database_new(service_loop(service), &config,
 		&(struct database_handler){ .on_up = retry, .context = rulebook, .on_trouble = service_trouble });
@@ -362,6 +404,7 @@ void rulebook_free(struct rulebook *rulebook)
 	if (!rulebook)
 		return;
 	loop_timer_release(&rulebook->retry);
+	loop_timer_release(&rulebook->refresh);
 	database_free(rulebook->catalogue);
 	HASH_ITER (hh, rulebook->views, view, next_view) {
 		HASH_DEL(rulebook->views, view);

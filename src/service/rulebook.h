@@ -60,6 +60,9 @@ void rulebook_open(struct rulebook *rulebook);
 /* Reads the file again; the policy in force stays when the new one is refused. */
 void rulebook_reload(struct rulebook *rulebook);
 
+/* Another worker may have put another policy in force: looks, at most once a second. */
+void rulebook_refresh(struct rulebook *rulebook);
+
 /* NULL until there is one. */
 const struct rules *rulebook_in_force(const struct rulebook *rulebook);
 /* NULL when that policy is not, or cannot be, in use. */

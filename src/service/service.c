@@ -12,7 +12,9 @@
 #include "sql.h"
 
 #include <assert.h>
+#include <openssl/rand.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 #include <utlist.h>
@@ -20,6 +22,8 @@
 #define CHANNEL "needtoknow"
 #define STATE_TIMEOUT_MS 5000
 #define AUDIT_TIMEOUT_MS 20000
+#define NEWS_INTERVAL INT64_C(20000)
+#define CENSUS_INTERVAL INT64_C(5000000)
 
 struct method_entry {
 	const struct method *method;
@@ -41,7 +45,10 @@ struct service {
 	struct sweeper *sweeper;
 	struct method_entry *methods;
 	uint8_t secrets[SECRETS][32];
-	bool have_secret, asking_secret, draining;
+	bool have_secret, asking_secret, draining, served;
+	bool notified; /* another worker has committed; told to the queues at most every NEWS_INTERVAL */
+	struct loop_timer news, census;
+	char name[17]; /* this worker's, in its notifications */
 	uint32_t calls;
 	int64_t time_offset; /* database's time less loop time */
 	int64_t complained_at;
@@ -160,7 +167,7 @@ enum service_state service_state(const struct service *service)
 		return SERVICE_DRAINING;
 	if (ready(service))
 		return SERVICE_SERVING;
-	return service->have_secret ? SERVICE_NOT_SERVING : SERVICE_STARTING;
+	return service->served ? SERVICE_NOT_SERVING : SERVICE_STARTING;
 }
 
 const char *service_why(const struct service *service)
@@ -207,6 +214,7 @@ void service_changed(struct service *service)
 		return;
 	service->told = state;
 	if (state == SERVICE_SERVING) {
+		service->served = true;
 		log_info("service", "serving");
 		queue_poke_all(service->queues);
 		sweeper_wake(service->sweeper);
@@ -328,7 +336,6 @@ static void start_train(struct service *service)
 	struct train_config config = {
 		.conninfo = service->settled.state_dsn,
 		.max_calls = service->settled.limits.train_max_calls,
-		.notify = service->settled.workers > 1,
 	};
 	service->keys = key_table_new(service->secrets[SECRET_KEY_TABLE]);
 	service->train = train_new(service, &config, service->keys);
@@ -351,6 +358,7 @@ static void secret_read(void *context, const struct database_outcome *outcome)
 	mem_wipe(key, sizeof key);
 	service->have_secret = true;
 	start_train(service);
+	loop_timer_set(&service->census, 0);
 	rulebook_open(service->rulebook);
 	service_changed(service);
 }
@@ -374,12 +382,45 @@ static void state_down(void *context)
 	service_changed(context);
 }
 
-/* Others have committed, or the channel was deaf for a while. */
+/* Others have committed, or the channel was deaf for a while. Under load they commit hundreds of times a second: once
+ * in a while is enough. */
 static void notified(void *context, const char *payload)
 {
 	struct service *service = context;
-	(void)payload;
+	const char *sender = payload ? strchr(payload, ' ') : NULL;
+	if (sender && !strcmp(sender + 1, service->name))
+		return;
+	if (!service->notified)
+		loop_timer_set(&service->news, NEWS_INTERVAL);
+	service->notified = true;
+}
+
+static void news(void *context)
+{
+	struct service *service = context;
+	service->notified = false;
 	queue_poke_all(service->queues);
+}
+
+static void counted(void *context, const struct database_outcome *outcome)
+{
+	struct service *service = context;
+	bool alone = service->settled.workers <= 1 && outcome->result == DATABASE_OK &&
+		row_int(outcome->results[0], 0, 0) <= 1;
+	train_notify(service->train, alone ? NULL : service->name);
+}
+
+/* Other workers, here or on other machines, are told of our trains; a worker that is alone tells nobody, since NOTIFY
+ * is not free. */
+static void take_census(void *context)
+{
+	struct service *service = context;
+	loop_timer_set(&service->census, CENSUS_INTERVAL);
+	if (!service->train || !database_up(service->state))
+		return;
+	database_open(service->state);
+	database_add(service->state, &sql_listeners, NULL);
+	database_send(service->state, counted, service);
 }
 
 static int turn_end(void *context)
@@ -423,10 +464,16 @@ static void connect_databases(struct service *service)
 			.statement_timeout_ms = AUDIT_TIMEOUT_MS,
 			.keyed_plans = true },
 		&(struct database_handler){ .on_trouble = service_trouble });
-	if (config->workers > 1)
-		service->listener = database_new(service->loop, &listener,
-			&(struct database_handler){
-				.on_notify = notified, .context = service, .on_trouble = service_trouble });
+	service->listener = database_new(service->loop, &listener,
+		&(struct database_handler){ .on_notify = notified, .context = service, .on_trouble = service_trouble });
+}
+
+static void name_worker(struct service *service)
+{
+	uint64_t number;
+	if (RAND_bytes((unsigned char *)&number, sizeof number) != 1)
+		abort();
+	snprintf(service->name, sizeof service->name, "%016llx", (unsigned long long)number);
 }
 
 static void set_default(uint32_t *value, uint32_t otherwise)
@@ -448,7 +495,10 @@ struct service *service_new(struct loop *loop, const struct service_config *conf
 	set_default(&service->settled.limits.call_memory, 8 << 20);
 	set_default(&service->settled.limits.source_timeout_ms, 2000);
 	set_default(&service->settled.limits.max_calls, 20000);
+	name_worker(service);
 	index_methods(service);
+	loop_timer_init(&service->news, loop, news, service);
+	loop_timer_init(&service->census, loop, take_census, service);
 	service->server = server_new(loop, &server, &handler);
 	service->batches = batches_new(service);
 	service->queues = queues_new(service);
@@ -471,6 +521,8 @@ void service_free(struct service *service)
 	server_free(service->server);
 	/* Each connection that ends has its calls end: what they call upon goes last. */
 	train_close(service->train);
+	loop_timer_release(&service->news);
+	loop_timer_release(&service->census);
 	database_free(service->listener);
 	database_free(service->state);
 	database_free(service->audit);
@@ -497,6 +549,7 @@ void service_drain(struct service *service, uint32_t timeout_ms, void (*done)(vo
 {
 	service->draining = true;
 	service_changed(service);
+	queues_drain(service->queues);
 	server_drain(service->server, timeout_ms, done, context);
 }
 

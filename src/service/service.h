@@ -25,7 +25,7 @@ struct service_config {
 	const char *policy_file;
 	const char *trust_domain;
 	bool strict_privileges;
-	unsigned workers; /* in this process group: with more than one, trains notify */
+	unsigned workers; /* of this process group; other machines are found out about */
 	struct service_limits limits;
 	SSL_CTX *tls;
 	struct server_limits server_limits;

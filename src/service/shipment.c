@@ -154,7 +154,7 @@ static struct delivery_key name_delivery(struct shipment *shipment)
 	commit_to(shipment, shipment->delivery_id, shipment->commitment);
 	if (shipment->due->repeat &&
 		memcmp(shipment->commitment, shipment->due->commitment, sizeof shipment->commitment)) {
-		key.serial++;
+		key.serial = (int16_t)(shipment->due->latest + 1);
 		shipment->reason = NEEDTOKNOW__V1__REASON__REASON_CORRECTED;
 		delivery_id_format(&key, shipment->delivery_id);
 		commit_to(shipment, shipment->delivery_id, shipment->commitment);

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "pure/time.h"
 #include "service/batch.h"
+#include "service/rulebook.h"
 #include "service/service.h"
 #include "service/train_clock.h"
 #include "sql.h"
@@ -52,6 +53,8 @@ struct train {
 	struct train_counters counters;
 
 	enum train_state state;
+	const char *notify; /* signed so; NULL: nobody listens */
+	bool notified; /* the train under way does */
 	bool chained; /* the next lock was asked for behind the COMMIT */
 	bool up; /* connected, and the keys' number known */
 	bool failing;
@@ -385,8 +388,7 @@ static void committed(void *context, const struct database_outcome *outcome)
 			database_reset(train->database);
 			return;
 		}
-		train->known_keys =
-			row_int(outcome->results[outcome->count - 2 - (train->config.notify ? 1 : 0)], 0, 0);
+		train->known_keys = row_int(outcome->results[outcome->count - 2 - (train->notified ? 1 : 0)], 0, 0);
 		arrive(train, false);
 		return;
 	case DATABASE_FAILED:
@@ -422,11 +424,12 @@ static void send_commit(struct train *train)
 	fault_point("train.written");
 	database_add(database, &sql_train_keys_append,
 		(struct parameter[]){ { now, 8 }, { keys_length ? (const void *)keys : "", keys_length } });
-	if (train->config.notify) {
-		char size[24];
-		int length = snprintf(
-			size, sizeof size, "%llu", (unsigned long long)departure_frontier(train->departure)->size);
-		database_add(database, &sql_train_notify, (struct parameter[]){ { size, (size_t)length } });
+	train->notified = train->notify != NULL;
+	if (train->notified) {
+		char payload[48];
+		int length = snprintf(payload, sizeof payload, "%llu %s",
+			(unsigned long long)departure_frontier(train->departure)->size, train->notify);
+		database_add(database, &sql_train_notify, (struct parameter[]){ { payload, (size_t)length } });
 	}
 	database_add_text(database, "COMMIT");
 	database_send(database, committed, train);
@@ -456,8 +459,13 @@ static void hear_keys(struct train *train, const PGresult *news, int row)
 {
 	const char *bytes = PQgetvalue(news, row, 3);
 	int length = PQgetlength(news, row, 3);
-	for (int at = 0; at + 8 <= length; at += 8)
-		key_table_foreign(train->keys, (uint64_t)pg_int(bytes + at, 8), train->number);
+	uint64_t policy = key_hash(train->keys, KEY_POLICY, "", 0);
+	for (int at = 0; at + 8 <= length; at += 8) {
+		uint64_t hash = (uint64_t)pg_int(bytes + at, 8);
+		key_table_foreign(train->keys, hash, train->number);
+		if (hash == policy)
+			rulebook_refresh(service_rulebook(train->service));
+	}
 }
 
 /* Keys that others wrote since the last train that we know of: whoever read before now must look again. */
@@ -468,8 +476,10 @@ static void hear_news(struct train *train, const PGresult *news)
 	if (last <= train->known_keys)
 		return;
 	train->arrived = ++train->number;
-	if (rows > NEWS_MAX)
+	if (rows > NEWS_MAX) {
 		train->floor = train->number;
+		rulebook_refresh(service_rulebook(train->service));
+	}
 	for (int row = 0; row < rows && rows <= NEWS_MAX; row++)
 		if (!row_is_null(news, row, 2) && row_int(news, row, 2) > train->known_keys)
 			hear_keys(train, news, row);
@@ -727,6 +737,11 @@ void train_free(struct train *train)
 	loop_timer_release(&train->probe);
 	departure_free(train->departure);
 	mem_free(train);
+}
+
+void train_notify(struct train *train, const char *name)
+{
+	train->notify = name;
 }
 
 enum train_health train_health(const struct train *train)

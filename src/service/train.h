@@ -15,7 +15,6 @@ struct train;
 struct train_config {
 	const char *conninfo;
 	uint32_t max_calls; /* [256] aboard */
-	bool notify; /* other workers listen */
 };
 
 enum train_health {
@@ -31,6 +30,9 @@ struct train *train_new(struct service *service, const struct train_config *conf
 void train_close(struct train *train);
 void train_free(struct train *train);
 enum train_health train_health(const struct train *train);
+
+/* Each train tells the other workers, signed with this name, which must outlive the train; NULL: nobody listens. */
+void train_notify(struct train *train, const char *name);
 
 /* A step's way of committing: STEP_WAIT until the call is committed, then STEP_NEXT. Failed: the call is answered. */
 enum step_result train_board(struct call *call);

@@ -60,7 +60,8 @@ ORDER BY u.ord, d.shared_index DESC;
 SELECT u.ord, statement_timestamp(), n.next_at, q.due_at, q.release, q.serial, q.commitment, d.disclosure_id, d.booking_id, d.subject_id,
 	d.service, d.policy_number, d.starts_at, d.ends_at, d.expires_at, d.created_at, d.state, r.agreement_ref, r.agreement_from,
 	r.agreement_until, r.suspended, r.kind, d.service = ANY (r.services), k.pseudonym, k.key,
-	(SELECT string_agg(f.kind || ' ' || f.purpose, E'\n') FROM needtoknow.right_in_force AS f WHERE f.subject_id = d.subject_id)
+	(SELECT string_agg(f.kind || ' ' || f.purpose, E'\n') FROM needtoknow.right_in_force AS f WHERE f.subject_id = d.subject_id),
+	q.latest
 FROM unnest($1::text[], $2::integer[], $3::timestamptz[], $4::uuid[], $5::smallint[]) WITH ORDINALITY
 	AS u(recipient_id, amount, after_due_at, after_disclosure_id, after_release, ord)
 CROSS JOIN LATERAL (SELECT least(
@@ -70,12 +71,15 @@ CROSS JOIN LATERAL (SELECT least(
 		ORDER BY s.free_at LIMIT 1)) AS next_at OFFSET 0) AS n
 LEFT JOIN needtoknow.recipient AS r ON r.recipient_id = u.recipient_id
 LEFT JOIN LATERAL (
-	(SELECT w.due_at, w.disclosure_id, w.release, 0::smallint AS serial, NULL::bytea AS commitment FROM needtoknow.due AS w
+	(SELECT w.due_at, w.disclosure_id, w.release, 0::smallint AS serial, NULL::bytea AS commitment, 0::smallint AS latest
+			FROM needtoknow.due AS w
 		WHERE w.recipient_id = u.recipient_id AND w.due_at <= statement_timestamp()
 			AND (w.due_at, w.disclosure_id, w.release) > (u.after_due_at, u.after_disclosure_id, u.after_release)
 		ORDER BY w.due_at, w.disclosure_id, w.release LIMIT u.amount)
 	UNION ALL
-	(SELECT s.free_at, s.disclosure_id, s.release, s.serial, s.commitment FROM needtoknow.sent AS s
+	(SELECT s.free_at, s.disclosure_id, s.release, s.serial, s.commitment,
+			(SELECT max(m.serial) FROM needtoknow.sent AS m WHERE m.disclosure_id = s.disclosure_id AND m.release = s.release)
+			FROM needtoknow.sent AS s
 		WHERE s.recipient_id = u.recipient_id AND s.open AND s.free_at <= statement_timestamp()
 		ORDER BY s.free_at LIMIT u.amount)
 ) AS q ON true
@@ -181,5 +185,7 @@ FROM needtoknow.policy AS p ORDER BY p.policy_number;
 -- name: secret_key
 SELECT key FROM needtoknow.secret;
 
--- name: sweeper_lock
-SELECT pg_try_advisory_lock(7161171846);
+-- name: listeners
+-- How many workers listen, on all machines.
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user
+	AND application_name = 'needtoknow listen';
