@@ -102,7 +102,7 @@ def nothing_is_lost(world, traffic):
             assert index < acknowledged[entry.disclosure_id], "sent again after its acknowledgement"
 
 
-@pytest.mark.parametrize("count", [1, 4])
+@pytest.mark.parametrize("count", [1, 2, 5])
 @pytest.mark.parametrize("step", STEPS)
 def test_p1_killed_at_each_step_of_a_delivery(world, step, count):
     sandbox, recipient = world.sandbox, world.recipient()
@@ -118,6 +118,19 @@ def test_p1_killed_at_each_step_of_a_delivery(world, step, count):
     nothing_is_lost(world, traffic)
     delivered = {entry.disclosure_id for _, entry in ledger.of_kind(ledger.entries(sandbox), "DELIVERED")}
     assert {disclosure.disclosure_id for disclosure in waiting} <= delivered
+
+
+def test_p1_killed_at_random_moments(world):
+    """No step is named: SIGKILL to the whole of it while it is busy."""
+    sandbox, recipient = world.sandbox, world.recipient()
+    moments = random.Random(os.environ.get("NEEDTOKNOW_SEED", "2"))
+    with Traffic(world, recipient, pause=0.0005) as traffic:
+        for _ in range(8):
+            before = len(traffic.acknowledged)
+            until(lambda: len(traffic.acknowledged) > before, 30, "a delivery")
+            time.sleep(moments.uniform(0, 0.2))  # a moment that nothing chose
+            sandbox.restart()
+    nothing_is_lost(world, traffic)
 
 
 def test_p1_postgresql_stopped_at_random_moments(world):
