@@ -155,7 +155,7 @@ static void counts_by_the_second(void **state)
 	for (int second = 0; second < 2; second++) {
 		for (int i = 0; i < 18; i++)
 			peer_frame(peer, NGHTTP2_PING, 0, 0, "12345678", 8);
-		scene_wait(scene, 1100);
+		scene_wait(scene, 1500);
 	}
 	assert_false(peer->gone);
 	assert_int_equal(closed_by_limits(scene), 0);
@@ -265,7 +265,7 @@ static void closes_what_is_not_http2(void **state)
 static void bounds_the_handshake(void **state)
 {
 	struct scene *scene = *state;
-	scene_serve(scene, &(struct server_limits){ .handshake_timeout_ms = 50 });
+	scene_serve(scene, &(struct server_limits){ .handshake_timeout_ms = 500 });
 	struct peer *peer = peer_new(scene, &(struct peer_options){ .no_wait = true });
 	/* It says nothing at all. */
 	SSL *ssl = peer->ssl;
