@@ -32,8 +32,7 @@ struct server_limits {
 	uint32_t idle_timeout_ms; /* [300000] no stream open */
 	uint32_t write_timeout_ms; /* [20000] something to write and no progress */
 	uint32_t request_timeout_ms; /* [10000] HEADERS to the whole request */
-	uint32_t keepalive_ms; /* [30000] a PING to a silent peer that has streams; closed when not answered in as long
-				*/
+	uint32_t keepalive_ms; /* [30000] a PING to a silent peer that has streams; as long again, and it is closed */
 };
 
 struct server_request {
@@ -45,12 +44,16 @@ struct server_request {
 
 struct server_handler {
 	/*
-	 * What kind of method is this path? SERVER_METHOD_UNKNOWN is answered UNIMPLEMENTED by the server itself.
-	 * UNARY: on_request comes once, after the client has half-closed with exactly one message (unary and
-	 * server-streaming). ENDLESS: as UNARY, but its answer goes on until somebody ends it: a drain does so at once.
-	 * BIDI: on_request comes for each message as it comes, and on_half_close after the last; a client that
-	 * half-closes without a message is answered OK by the server itself. The message is good during on_request
-	 * alone, and wiped afterwards.
+	 * What kind of method is this path?
+	 * - UNKNOWN is answered UNIMPLEMENTED by the server itself.
+	 * - UNARY: on_request comes once, after the client has half-closed with exactly one message (unary and
+	 *   server-streaming).
+	 * - ENDLESS: as UNARY, but its answer goes on until somebody ends it: a drain does so at once.
+	 * - BIDI: on_request comes for each message as it comes, and on_half_close after the last. A client that
+	 *   half-closes without a message is answered OK by the server itself.
+	 *
+	 * The message is good during on_request alone, and wiped afterwards. A caller whose certificate names nobody
+	 * (identity_parse()) gets no further than UNAUTHENTICATED, NO_IDENTITY.
 	 */
 	enum server_method_kind (*classify)(void *context, const char *path);
 	void (*on_request)(void *context, struct server_stream *stream, const struct server_request *request);
