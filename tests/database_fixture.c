@@ -67,6 +67,7 @@ static pid_t spawn(const struct database_fixture *fixture, const char *const *ar
 	int log = chdir(fixture->directory) == 0 ? open("log", O_WRONLY | O_CREAT | O_APPEND, 0600) : -1;
 	if (log < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
 		_exit(126);
+	setenv("PATH", program_directory(), 1); /* initdb looks for itself there */
 	execv(path, (char *const *)(uintptr_t)arguments);
 	_exit(127);
 }
