@@ -24,7 +24,7 @@ struct fetch {
 	uint8_t id[16];
 	bool found;
 	int64_t read_at;
-	unsigned waiting; /* bit n: release n was never sent, its row is in needtoknow.due */
+	unsigned sent; /* bit n: release n was sent before; else its row is in needtoknow.due */
 	int16_t serial[POLICY_RELEASES_MAX]; /* of the next delivery id of each release */
 	struct due facts; /* what all of its releases have in common */
 	const struct rule *rule;
@@ -51,25 +51,6 @@ static enum step_result fetch_decode(struct call *call)
 
 /* ---- ask: the disclosure, if it is this recipient's ---- */
 
-static unsigned release_bits(const PGresult *result, int row, int column)
-{
-	unsigned bits = 0, number = 0;
-	if (row_is_null(result, row, column))
-		return 0;
-	const char *text = PQgetvalue(result, row, column);
-	int length = PQgetlength(result, row, column);
-	for (int i = 0; i <= length; i++) {
-		if (i < length && text[i] >= '0' && text[i] <= '9') {
-			number = number * 10 + (unsigned)(text[i] - '0');
-			continue;
-		}
-		if (number < POLICY_RELEASES_MAX)
-			bits |= 1u << number;
-		number = 0;
-	}
-	return bits;
-}
-
 static void fetch_row(struct call *call, void *target, const PGresult *result, int row)
 {
 	struct fetch *fetch = target;
@@ -90,7 +71,6 @@ static void fetch_row(struct call *call, void *target, const PGresult *result, i
 	disclosure->recipient_id = call->name;
 	fetch->rule = disclosure_rule(call, disclosure);
 	due_read_facts(call, result, row, 12, fetch->rule, &fetch->facts);
-	fetch->waiting = release_bits(result, row, 21);
 }
 
 static void serial_row(struct call *call, void *target, const PGresult *result, int row)
@@ -98,8 +78,10 @@ static void serial_row(struct call *call, void *target, const PGresult *result, 
 	struct fetch *fetch = target;
 	int64_t release = row_int(result, row, 1);
 	(void)call;
-	if (release >= 0 && release < POLICY_RELEASES_MAX)
-		fetch->serial[release] = (int16_t)(row_int(result, row, 2) + 1);
+	if (release < 0 || release >= POLICY_RELEASES_MAX)
+		return;
+	fetch->sent |= 1u << release;
+	fetch->serial[release] = (int16_t)(row_int(result, row, 2) + 1);
 }
 
 static const struct read_kind fetch_facts = {
@@ -191,7 +173,7 @@ static void add_release(struct call *call, struct fetch *fetch, size_t number)
 	memcpy(due->key.disclosure, fetch->id, sizeof fetch->id);
 	due->key.release = (int16_t)number;
 	due->key.serial = fetch->serial[number];
-	due->due_at = fetch->waiting & 1u << number ? due_at : TIME_NONE;
+	due->due_at = fetch->sent & 1u << number ? TIME_NONE : due_at;
 	call_key(call, KEY_RELEASE, &due->key, offsetof(struct delivery_key, serial), KEY_EXCLUSIVE);
 	shipment_ask(call, &fetch->shipments[fetch->count], due, fetch->rule);
 	fetch->count++;
@@ -278,14 +260,13 @@ static enum step_result reply_values(
 	struct call *call, const struct fetch *fetch, const Needtoknow__V1__FetchResponse *response)
 {
 	static const struct status ok = { .code = GRPC_OK };
-	int64_t life = fetch->facts.disclosure.expires_at - service_guess_time(call->service);
-	if (!call->stream || call->late)
+	int64_t die_at = values_die_at(call, &fetch->facts.disclosure);
+	if (!call->stream || !die_at)
 		return call_unavailable(call, "DATABASE_UNAVAILABLE");
 	size_t length = needtoknow__v1__fetch_response__get_packed_size(response);
 	uint8_t *bytes = mem_alloc(length);
 	needtoknow__v1__fetch_response__pack(response, bytes);
-	server_stream_send_values(call->stream, bytes, length, fetch->id,
-		loop_now(service_loop(call->service)) + (life < DELIVERY_VALUES_LIFE ? life : DELIVERY_VALUES_LIFE));
+	server_stream_send_values(call->stream, bytes, length, fetch->id, die_at);
 	server_stream_finish(call->stream, &ok);
 	mem_free(bytes);
 	return STEP_DONE;

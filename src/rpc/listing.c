@@ -15,20 +15,20 @@ static void listing_row(struct call *call, void *target, const PGresult *result,
 
 static const struct read_kind kinds[] = {
 	[LISTING_BY_BOOKING] = { .statement = &sql_disclosures_by_booking,
-		.from = READ_STATE,
+		.from = READ_LISTING,
 		.types = { PG_TEXT, PG_INT8, PG_INT4 },
 		.row = listing_row },
 	[LISTING_BY_SUBJECT] = { .statement = &sql_disclosures_by_subject,
-		.from = READ_STATE,
+		.from = READ_LISTING,
 		.types = { PG_TEXT, PG_INT8, PG_INT4 },
 		.row = listing_row },
 	[LISTING_BY_RECIPIENT] = { .statement = &sql_disclosures_by_recipient,
-		.from = READ_STATE,
-		.types = { PG_TEXT, PG_INT8, PG_INT4, PG_BOOL },
+		.from = READ_LISTING,
+		.types = { PG_TEXT, PG_INT8, PG_INT4 },
 		.row = listing_row },
-	[LISTING_BY_RECIPIENT_ACTIVE] = { .statement = &sql_disclosures_by_recipient,
-		.from = READ_STATE,
-		.types = { PG_TEXT, PG_INT8, PG_INT4, PG_BOOL },
+	[LISTING_BY_RECIPIENT_ACTIVE] = { .statement = &sql_disclosures_active,
+		.from = READ_LISTING,
+		.types = { PG_TEXT, PG_INT8, PG_INT4 },
 		.row = listing_row },
 };
 
@@ -51,8 +51,7 @@ enum step_result listing_ask(
 		return STEP_NEXT;
 	call->state = listing;
 	batch_read(call, &kinds[by], listing,
-		(struct cell[]){ cell_text(id), cell_number(below), cell_number(listing->page_size + 1),
-			cell_number(by == LISTING_BY_RECIPIENT_ACTIVE) });
+		(struct cell[]){ cell_text(id), cell_number(below), cell_number(listing->page_size + 1) });
 	return STEP_NEXT;
 }
 

@@ -194,6 +194,8 @@ static struct database *database_of(const struct batches *batches, const struct 
 		return service_database_state(batches->service);
 	case READ_AUDIT:
 		return service_database_audit(batches->service);
+	case READ_LISTING:
+		return service_database_listing(batches->service);
 	case READ_SOURCE:
 		break;
 	}

@@ -11,6 +11,8 @@
 enum read_from {
 	READ_STATE, /* our own tables */
 	READ_AUDIT, /* our own tables, for auditors: a replica where there is one */
+	READ_LISTING, /* our own tables, for what may take long: a connection of its own, so that it delays no decision
+		       */
 	READ_SOURCE, /* one of the company's views */
 };
 

@@ -19,7 +19,6 @@ static struct call *call_create(struct service *service, const struct method *me
 	call->method = method;
 	call->device = "";
 	call->name = "";
-	service_enter(service);
 	return call;
 }
 
@@ -34,6 +33,7 @@ struct call *call_new(struct service *service, const struct method *method, stru
 	call->name = arena_strdup(call->arena, caller->name);
 	call->device = arena_strdup(call->arena, caller->device);
 	server_stream_set_user(stream, call);
+	service_enter(service, call->name);
 	return call;
 }
 
@@ -41,6 +41,7 @@ struct call *call_new_own(struct service *service, const struct method *method)
 {
 	struct call *call = call_create(service, method);
 	call->actor = "system";
+	service_enter(service, call->name);
 	return call;
 }
 
@@ -55,7 +56,7 @@ static void call_end(struct call *call)
 		train_leave(call);
 		if (call->method->release)
 			call->method->release(call);
-		service_leave(call->service);
+		service_leave(call->service, call->name);
 	}
 	if (call->reads == 0)
 		arena_free(call->arena);

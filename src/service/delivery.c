@@ -12,8 +12,6 @@
 
 #define HOLD_SOURCE TIME_SECOND
 #define HOLD_UNUSABLE (30 * TIME_SECOND)
-/* A message larger than a peer's whole window may begin when this much of it is open. */
-#define CREDIT_ENOUGH ((size_t)16 << 10)
 
 struct delivery {
 	const struct call *reader; /* only in the first step: it ends before the delivery does */
@@ -49,6 +47,13 @@ static enum step_result delivery_ask(struct call *call)
 	call_key(call, KEY_RECIPIENT, due->disclosure.recipient_id, strlen(due->disclosure.recipient_id), KEY_SHARED);
 	if (due->disclosure.subject_id)
 		call_key(call, KEY_SUBJECT, due->disclosure.subject_id, strlen(due->disclosure.subject_id), KEY_SHARED);
+	/* What will not be sent whatever the sources say is not read (P2). */
+	delivery->shipment =
+		(struct shipment){ .due = due, .rule = rule, .release = &rule->service->releases[due->key.release] };
+	if (shipment_is_barred(&delivery->shipment, service_guess_time(call->service))) {
+		delivery->hold = HOLD_UNUSABLE;
+		return STEP_DONE;
+	}
 	shipment_ask(call, &delivery->shipment, due, rule);
 	return STEP_NEXT;
 }
@@ -75,7 +80,7 @@ static enum step_result delivery_gather(struct call *call)
 		return STEP_DONE;
 	size_t length = values_length(&delivery->shipment);
 	size_t credit = server_stream_credit(receive->stream);
-	if (credit < length && credit < CREDIT_ENOUGH) {
+	if (credit < length && credit < QUEUE_CREDIT_ENOUGH) {
 		delivery->hold = QUEUE_HOLD_UNTIL_WRITABLE;
 		return STEP_DONE;
 	}
@@ -118,12 +123,11 @@ static enum boarding delivery_board(struct call *call, struct departure *departu
 
 /* ---- push: only now may the values leave ---- */
 
-static void push(struct call *call, struct delivery *delivery, struct call *receive)
+static void push(struct call *call, struct delivery *delivery, struct call *receive, int64_t die_at)
 {
 	Needtoknow__V1__ReceiveResponse response = NEEDTOKNOW__V1__RECEIVE_RESPONSE__INIT;
 	Google__Protobuf__Timestamp server_time;
 	int64_t recorded = delivery->shipment.recorded.at;
-	int64_t life = delivery->due.disclosure.expires_at - recorded;
 
 	response.delivery = shipment_message(call, &delivery->shipment);
 	response.event_case = NEEDTOKNOW__V1__RECEIVE_RESPONSE__EVENT_DELIVERY;
@@ -134,8 +138,7 @@ static void push(struct call *call, struct delivery *delivery, struct call *rece
 	size_t length = needtoknow__v1__receive_response__get_packed_size(&response);
 	uint8_t *bytes = mem_alloc(length);
 	needtoknow__v1__receive_response__pack(&response, bytes);
-	server_stream_send_values(receive->stream, bytes, length, delivery->due.disclosure.id,
-		loop_now(service_loop(call->service)) + (life < DELIVERY_VALUES_LIFE ? life : DELIVERY_VALUES_LIFE));
+	server_stream_send_values(receive->stream, bytes, length, delivery->due.disclosure.id, die_at);
 	mem_free(bytes);
 }
 
@@ -152,9 +155,11 @@ static enum step_result delivery_push(struct call *call)
 	delivery->sent = true;
 	fault_point("delivery.queued");
 	/* A COMMIT known only after a doubt was long ago: its values are gone, and redelivery reads them again. */
-	if (receive && receive->stream && !call->late)
-		push(call, delivery, receive);
-	queue_sent(delivery->subscription, &key, receive && receive->stream && !call->late);
+	int64_t die_at = values_die_at(call, &delivery->due.disclosure);
+	bool can_leave = receive && receive->stream && die_at;
+	if (can_leave)
+		push(call, delivery, receive, die_at);
+	queue_sent(delivery->subscription, &key, can_leave);
 	fault_point("delivery.sent");
 	return STEP_DONE;
 }

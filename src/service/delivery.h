@@ -39,6 +39,9 @@ enum tristate consent_of(const struct source_answer *answer);
 /* Asks the sources for a release's columns and, where the service requires one, the consent. */
 void shipment_ask(struct call *call, struct shipment *shipment, const struct due *due, const struct rule *rule);
 
+/* Will it have to wait, whatever the sources say: restricted, suspended, an agreement not in force, no key? */
+bool shipment_is_barred(const struct shipment *shipment, int64_t now);
+
 enum shipment_result {
 	SHIPMENT_GOOD,
 	SHIPMENT_REFUSED, /* *reason: the rules no longer allow it; it is withheld for good and recorded */
@@ -54,6 +57,12 @@ void shipment_board(
 /* A release that the rules no longer allow: REFUSED, and it is not due any more. */
 void shipment_withhold(struct call *call, struct departure *departure, const struct due *due, const struct rule *rule,
 	Needtoknow__V1__Reason reason);
+
+/*
+ * Until when, in loop_now()'s time, values of this disclosure that were just recorded may stay in this process: its
+ * expiry, or DELIVERY_VALUES_LIFE from now. 0: they may not leave at all any more, since the COMMIT took so long.
+ */
+int64_t values_die_at(const struct call *call, const struct disclosure *disclosure);
 
 /* Overwrites the values where they are. */
 void shipment_wipe(const struct shipment *shipment);

@@ -56,6 +56,9 @@ const struct queue_counters *queue_counters(const struct queues *queues);
 
 /* ---- for delivery.c: one release on its way ---- */
 
+/* A message larger than a peer's whole window may begin when this much of it is open. */
+#define QUEUE_CREDIT_ENOUGH ((size_t)4 << 10)
+
 /* What the queue's reading said of one release that is due. Strings are in the delivery's arena. */
 struct due {
 	struct disclosure disclosure;

@@ -28,7 +28,7 @@ struct subscription {
 	uint32_t window;
 	uint32_t unacknowledged;
 	uint32_t flying;
-	bool until_empty;
+	bool until_empty, finished; /* ends when nothing waits; has been ended */
 	struct subscription *prev, *next;
 };
 

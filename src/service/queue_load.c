@@ -24,7 +24,10 @@
 static uint32_t room(const struct subscription *subscription)
 {
 	uint32_t taken = subscription->unacknowledged + subscription->flying;
-	if (!subscription->receive || taken >= subscription->window)
+	if (!subscription->receive || subscription->finished || taken >= subscription->window)
+		return 0;
+	/* A device that does not read is not read for. */
+	if (server_stream_credit(subscription->receive->stream) < QUEUE_CREDIT_ENOUGH)
 		return 0;
 	return subscription->window - taken;
 }
@@ -147,7 +150,7 @@ static void start(struct call *reader, struct queue *queue, struct subscription 
 	disclosure->recipient_id = arena_strdup(call->arena, queue->recipient_id);
 	due_read_facts(call, result, row, 17, disclosure_rule(call, disclosure), due);
 	if (due->repeat) {
-		due->latest = (int16_t)row_int(result, row, 26);
+		due->latest = (int16_t)row_int(result, row, 16);
 		queue->queues->counters.repeats++;
 	}
 	call_run(call);
@@ -179,10 +182,7 @@ static void load_row(struct call *call, void *target, const PGresult *result, in
 	key.release = (int16_t)row_int(result, row, 4);
 	key.serial = (int16_t)row_int(result, row, 5);
 	subscription = roomiest(queue);
-	/* What has ended is the sweeper's; its rows go with the entry that ends it. */
-	bool passed = queue_find_flight(queue, &key) ||
-		row_int(result, row, 16) != NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE ||
-		row_time(result, row, 14) - load->now <= TIME_SECOND;
+	bool passed = queue_find_flight(queue, &key) != NULL;
 	if (!passed && !subscription) {
 		load->left++;
 		return;
@@ -213,8 +213,10 @@ static void end_the_patient(struct queue *queue)
 	if (something_follows(queue))
 		return;
 	DL_FOREACH_SAFE (queue->subscriptions, subscription, next)
-		if (subscription->until_empty && subscription->receive)
+		if (subscription->until_empty && subscription->receive && !subscription->finished) {
+			subscription->finished = true;
 			receive_finish(subscription->receive);
+		}
 }
 
 /* When there will be something: what becomes due next, or the end of a hold. */
@@ -278,7 +280,7 @@ static bool somebody_is_patient(const struct queue *queue)
 {
 	const struct subscription *each;
 	DL_FOREACH (queue->subscriptions, each)
-		if (each->until_empty && each->receive)
+		if (each->until_empty && each->receive && !each->finished)
 			return true;
 	return false;
 }

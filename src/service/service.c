@@ -30,13 +30,21 @@ struct method_entry {
 	UT_hash_handle hh;
 };
 
+/* How many calls one caller has in the worker. */
+struct caller_calls {
+	char *name;
+	uint32_t count;
+	UT_hash_handle hh;
+};
+
 struct service {
+	struct caller_calls *callers;
 	struct loop *loop;
 	const struct service_config *config;
 	struct service_config settled; /* with the limits' defaults */
 	struct loop_hook hook;
 	struct server *server;
-	struct database *state, *audit, *listener;
+	struct database *state, *listing, *audit, *listener;
 	struct batches *batches;
 	struct key_table *keys;
 	struct train *train;
@@ -105,6 +113,11 @@ struct database *service_database_state(const struct service *service)
 	return service->state;
 }
 
+struct database *service_database_listing(const struct service *service)
+{
+	return service->listing;
+}
+
 struct database *service_database_audit(const struct service *service)
 {
 	return service->audit ? service->audit : service->state;
@@ -126,14 +139,31 @@ const uint8_t *service_secret(const struct service *service, enum service_secret
 	return service->secrets[use];
 }
 
-void service_enter(struct service *service)
+void service_enter(struct service *service, const char *caller)
 {
+	struct caller_calls *calls;
 	service->calls++;
+	if (!*caller)
+		return;
+	HASH_FIND_STR(service->callers, caller, calls);
+	if (!calls) {
+		calls = mem_calloc(1, sizeof *calls);
+		calls->name = mem_strdup(caller);
+		HASH_ADD_KEYPTR(hh, service->callers, calls->name, strlen(calls->name), calls);
+	}
+	calls->count++;
 }
 
-void service_leave(struct service *service)
+void service_leave(struct service *service, const char *caller)
 {
+	struct caller_calls *calls;
 	service->calls--;
+	HASH_FIND_STR(service->callers, caller, calls);
+	if (!calls || --calls->count)
+		return;
+	HASH_DEL(service->callers, calls);
+	mem_free(calls->name);
+	mem_free(calls);
 }
 
 /* ---- time ---- */
@@ -263,6 +293,18 @@ static void refuse(struct server_stream *stream, enum grpc_code code, const char
 	server_stream_finish(stream, &(struct status){ .code = code, .reason = reason, .message = message });
 }
 
+/* One recipient, auditor or other caller must not take what all share: a tenth of the calls is each one's at most. The
+ * booking system and the company's own desks have no such bound. */
+static bool caller_has_too_many(const struct service *service, const struct server_stream *stream)
+{
+	const struct identity *caller = server_stream_identity(stream);
+	const struct caller_calls *calls;
+	if (caller->role != ROLE_RECIPIENT && caller->role != ROLE_AUDITOR)
+		return false;
+	HASH_FIND_STR(service->callers, caller->name, calls);
+	return calls && calls->count >= service->settled.limits.max_calls / 10;
+}
+
 static void on_request(void *context, struct server_stream *stream, const struct server_request *request)
 {
 	struct service *service = context;
@@ -279,7 +321,7 @@ static void on_request(void *context, struct server_stream *stream, const struct
 			"the service has not reached its database yet; try again");
 		return;
 	}
-	if (service->calls >= service->settled.limits.max_calls) {
+	if (service->calls >= service->settled.limits.max_calls || caller_has_too_many(service, stream)) {
 		refuse(stream, GRPC_RESOURCE_EXHAUSTED, "OVERLOADED", "too many calls at once; try again");
 		return;
 	}
@@ -458,6 +500,9 @@ static void connect_databases(struct service *service)
 		.on_up = state_up, .on_down = state_down, .context = service, .on_trouble = service_trouble
 	};
 	service->state = database_new(service->loop, &state, &handler);
+	state.name = "listing";
+	service->listing =
+		database_new(service->loop, &state, &(struct database_handler){ .on_trouble = service_trouble });
 	service->audit = database_new(service->loop,
 		&(struct database_config){ .name = "audit",
 			.conninfo = config->audit_dsn ? config->audit_dsn : config->state_dsn,
@@ -491,7 +536,7 @@ struct service *service_new(struct loop *loop, const struct service_config *conf
 	struct server_handler handler = { classify, on_request, on_half_close, on_closed, on_writable, service };
 	service->loop = loop;
 	service->settled = *config;
-	set_default(&service->settled.limits.train_max_calls, 256);
+	set_default(&service->settled.limits.train_max_calls, 512);
 	set_default(&service->settled.limits.call_memory, 8 << 20);
 	set_default(&service->settled.limits.source_timeout_ms, 2000);
 	set_default(&service->settled.limits.max_calls, 20000);
@@ -525,6 +570,7 @@ void service_free(struct service *service)
 	loop_timer_release(&service->census);
 	database_free(service->listener);
 	database_free(service->state);
+	database_free(service->listing);
 	database_free(service->audit);
 	rulebook_free(service->rulebook);
 	train_free(service->train);

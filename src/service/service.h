@@ -14,7 +14,7 @@
  * together, and hands each request to its method. Everything runs on one loop.
  */
 struct service_limits {
-	uint32_t train_max_calls; /* [256] */
+	uint32_t train_max_calls; /* [512] */
 	uint32_t call_memory; /* [8388608] bytes, a call */
 	uint32_t source_timeout_ms; /* [2000] a source's statement */
 	uint32_t max_calls; /* [20000] in the worker at once; more are RESOURCE_EXHAUSTED */
@@ -71,6 +71,7 @@ struct queues *service_queues(const struct service *service);
 struct rulebook *service_rulebook(const struct service *service);
 struct sweeper *service_sweeper(const struct service *service);
 struct database *service_database_state(const struct service *service);
+struct database *service_database_listing(const struct service *service);
 struct database *service_database_audit(const struct service *service);
 const struct service_config *service_config(const struct service *service);
 const struct method *const *service_methods(const struct service *service);
@@ -84,9 +85,9 @@ enum service_secret {
 };
 const uint8_t *service_secret(const struct service *service, enum service_secret use);
 
-/* Counts calls, from their making to their end. */
-void service_enter(struct service *service);
-void service_leave(struct service *service);
+/* Counts calls, from their making to their end; `caller` is a name within its role, "" for the service itself. */
+void service_enter(struct service *service, const char *caller);
+void service_leave(struct service *service, const char *caller);
 
 /* For database_handler.on_trouble: why a connection cannot be had. */
 void service_trouble(void *context, const char *reason);

@@ -110,6 +110,16 @@ static bool may_pass(Needtoknow__V1__Reason reason)
 		reason == NEEDTOKNOW__V1__REASON__REASON_AGREEMENT_NOT_IN_FORCE;
 }
 
+bool shipment_is_barred(const struct shipment *shipment, int64_t now)
+{
+	struct share_facts facts = shipment->due->facts;
+	facts.now = now;
+	facts.service = shipment->rule->service;
+	facts.subject_known = facts.booking_known = facts.booking_is_subjects = true;
+	facts.consent = TRISTATE_TRUE;
+	return !shipment->due->subject.known || may_pass(share_decide(&facts));
+}
+
 enum shipment_result shipment_check(
 	const struct shipment *shipment, int64_t now, Needtoknow__V1__Reason *reason, const char **why)
 {
@@ -277,6 +287,15 @@ Needtoknow__V1__Delivery *shipment_message(struct call *call, const struct shipm
 	message->cause = cause_of(shipment->reason);
 	message->receipt = receipt_message(call, &shipment->recorded);
 	return call->failed ? NULL : message;
+}
+
+int64_t values_die_at(const struct call *call, const struct disclosure *disclosure)
+{
+	int64_t now = loop_now(service_loop(call->service));
+	int64_t end = service_loop_time(call->service, disclosure->expires_at);
+	if (call->late || end <= now)
+		return 0;
+	return end - now < DELIVERY_VALUES_LIFE ? end : now + DELIVERY_VALUES_LIFE;
 }
 
 void shipment_wipe(const struct shipment *shipment)

@@ -309,6 +309,8 @@ static void train_refused(struct train *train, const struct database_outcome *ou
 	struct call *list, *call;
 	train->counters.failures++;
 	if (worth_another_try(outcome->sqlstate)) {
+		/* Perhaps it was too heavy for its time. */
+		train->limit = train->limit > 1 ? train->limit / 2 : 1;
 		turn_back(train);
 		return;
 	}
@@ -537,6 +539,7 @@ static void locked(void *context, const struct database_outcome *outcome)
 	if (train_clock_check(&train->clock, now, recorded_at, loop_now(service_loop(train->service)))) {
 		unlock(train);
 		fail_waiting(train);
+		loop_timer_set(&train->probe, PROBE_INTERVAL);
 		service_changed(train->service);
 		return;
 	}
@@ -641,21 +644,30 @@ static void train_down(void *context)
 
 /* ---- while the ledger cannot be written ---- */
 
+static bool probed_well(struct train *train, const struct database_outcome *outcome)
+{
+	int64_t recorded_at;
+	if (outcome->result != DATABASE_OK || read_head(train, outcome->results[1], &recorded_at))
+		return false;
+	int64_t now = row_time(outcome->results[2], 0, 0);
+	return !train_clock_check(&train->clock, now, recorded_at, loop_now(service_loop(train->service)));
+}
+
 static void probed(void *context, const struct database_outcome *outcome)
 {
 	struct train *train = context;
 	if (train->state != TRAIN_STATE_UNLOCKING)
 		return;
-	if (outcome->result == DATABASE_FAILED) {
+	train->state = TRAIN_STATE_STOPPED;
+	if (outcome->result == DATABASE_FAILED)
 		unlock(train);
+	if (!probed_well(train, outcome)) {
 		loop_timer_set(&train->probe, PROBE_INTERVAL);
 		return;
 	}
-	train->state = TRAIN_STATE_STOPPED;
-	if (outcome->result != DATABASE_OK)
-		return;
 	log_info("train", "the ledger can be written again");
 	train->failing = false;
+	train->refused_since = 0;
 	service_changed(train->service);
 }
 
@@ -663,16 +675,19 @@ static void probed(void *context, const struct database_outcome *outcome)
 static void probe(void *context)
 {
 	struct train *train = context;
-	if (!train->failing)
+	uint8_t known[8];
+	if (!train->failing && !train_clock_wrong(&train->clock))
 		return;
 	if (!train->up || train->lost || train->state != TRAIN_STATE_STOPPED) {
 		loop_timer_set(&train->probe, PROBE_INTERVAL);
 		return;
 	}
+	pg_put_int8(known, train->known_keys);
 	train->state = TRAIN_STATE_UNLOCKING;
 	database_open(train->database);
 	database_add_text(train->database, "BEGIN");
 	database_add(train->database, &sql_head_lock, NULL);
+	database_add(train->database, &sql_head_news, (struct parameter[]){ { known, 8 } });
 	database_add(train->database, &sql_ledger_probe, NULL);
 	database_add_text(train->database, "ROLLBACK");
 	database_send(train->database, probed, train);

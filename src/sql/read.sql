@@ -48,20 +48,31 @@ SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy
 	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
 		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
 			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s)
-FROM unnest($1::text[], $2::bigint[], $3::integer[], $4::boolean[]) WITH ORDINALITY AS u(recipient_id, below, amount, active, ord)
+FROM unnest($1::text[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(recipient_id, below, amount, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.recipient_id = u.recipient_id AND e.shared_index < u.below
-	AND (e.state = 1 AND e.expires_at > statement_timestamp() OR NOT u.active)
+	ORDER BY e.shared_index DESC LIMIT u.amount) AS d
+ORDER BY u.ord, d.shared_index DESC;
+
+-- name: disclosures_active
+SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
+	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
+	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
+		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
+			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s)
+FROM unnest($1::text[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(recipient_id, below, amount, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.recipient_id = u.recipient_id AND e.shared_index < u.below
+	AND e.state = 1 AND e.expires_at > statement_timestamp()
 	ORDER BY e.shared_index DESC LIMIT u.amount) AS d
 ORDER BY u.ord, d.shared_index DESC;
 
 -- name: queue_next
 -- What a recipient is to be sent now: what is due and was never sent, from a place in its queue on, then what was sent and not
--- acknowledged in time; and the next moment at which there will be something. One row at least for each recipient.
-SELECT u.ord, statement_timestamp(), n.next_at, q.due_at, q.release, q.serial, q.commitment, d.disclosure_id, d.booking_id, d.subject_id,
-	d.service, d.policy_number, d.starts_at, d.ends_at, d.expires_at, d.created_at, d.state, r.agreement_ref, r.agreement_from,
-	r.agreement_until, r.suspended, r.kind, d.service = ANY (r.services), k.pseudonym, k.key,
-	(SELECT string_agg(f.kind || ' ' || f.purpose, E'\n') FROM needtoknow.right_in_force AS f WHERE f.subject_id = d.subject_id),
-	q.latest
+-- acknowledged in time; and the next moment at which there will be something. One row at least for each recipient. What has ended, or is
+-- about to, is not in it.
+SELECT u.ord, statement_timestamp(), n.next_at, q.due_at, q.release, q.serial, q.commitment, q.disclosure_id, q.booking_id, q.subject_id,
+	q.service, q.policy_number, q.starts_at, q.ends_at, q.expires_at, q.created_at, q.latest, r.agreement_ref, r.agreement_from,
+	r.agreement_until, r.suspended, r.kind, q.service = ANY (r.services), k.pseudonym, k.key,
+	(SELECT string_agg(f.kind || ' ' || f.purpose, E'\n') FROM needtoknow.right_in_force AS f WHERE f.subject_id = q.subject_id)
 FROM unnest($1::text[], $2::integer[], $3::timestamptz[], $4::uuid[], $5::smallint[]) WITH ORDINALITY
 	AS u(recipient_id, amount, after_due_at, after_disclosure_id, after_release, ord)
 CROSS JOIN LATERAL (SELECT least(
@@ -71,20 +82,23 @@ CROSS JOIN LATERAL (SELECT least(
 		ORDER BY s.free_at LIMIT 1)) AS next_at OFFSET 0) AS n
 LEFT JOIN needtoknow.recipient AS r ON r.recipient_id = u.recipient_id
 LEFT JOIN LATERAL (
-	(SELECT w.due_at, w.disclosure_id, w.release, 0::smallint AS serial, NULL::bytea AS commitment, 0::smallint AS latest
-			FROM needtoknow.due AS w
+	(SELECT w.due_at, w.release, 0::smallint AS serial, NULL::bytea AS commitment, 0::smallint AS latest, d.disclosure_id, d.booking_id,
+			d.subject_id, d.service, d.policy_number, d.starts_at, d.ends_at, d.expires_at, d.created_at
+		FROM needtoknow.due AS w JOIN needtoknow.disclosure AS d ON d.disclosure_id = w.disclosure_id AND d.state = 1
+			AND d.expires_at > statement_timestamp() + interval '1 second'
 		WHERE w.recipient_id = u.recipient_id AND w.due_at <= statement_timestamp()
 			AND (w.due_at, w.disclosure_id, w.release) > (u.after_due_at, u.after_disclosure_id, u.after_release)
 		ORDER BY w.due_at, w.disclosure_id, w.release LIMIT u.amount)
 	UNION ALL
-	(SELECT s.free_at, s.disclosure_id, s.release, s.serial, s.commitment,
-			(SELECT max(m.serial) FROM needtoknow.sent AS m WHERE m.disclosure_id = s.disclosure_id AND m.release = s.release)
-			FROM needtoknow.sent AS s
+	(SELECT s.free_at, s.release, s.serial, s.commitment, (SELECT max(m.serial) FROM needtoknow.sent AS m
+				WHERE m.disclosure_id = s.disclosure_id AND m.release = s.release), d.disclosure_id, d.booking_id,
+			d.subject_id, d.service, d.policy_number, d.starts_at, d.ends_at, d.expires_at, d.created_at
+		FROM needtoknow.sent AS s JOIN needtoknow.disclosure AS d ON d.disclosure_id = s.disclosure_id AND d.state = 1
+			AND d.expires_at > statement_timestamp() + interval '1 second'
 		WHERE s.recipient_id = u.recipient_id AND s.open AND s.free_at <= statement_timestamp()
 		ORDER BY s.free_at LIMIT u.amount)
 ) AS q ON true
-LEFT JOIN needtoknow.disclosure AS d ON d.disclosure_id = q.disclosure_id
-LEFT JOIN needtoknow.subject_key AS k ON k.subject_id = d.subject_id
+LEFT JOIN needtoknow.subject_key AS k ON k.subject_id = q.subject_id
 ORDER BY u.ord, q.commitment IS NOT NULL, q.due_at, q.disclosure_id, q.release;
 
 -- name: sent_open
@@ -105,8 +119,7 @@ GROUP BY u.ord, s.release;
 SELECT u.ord, statement_timestamp(), d.booking_id, d.subject_id, d.service, d.policy_number, d.starts_at, d.ends_at, d.expires_at,
 	d.created_at, d.state, d.withheld, r.agreement_ref, r.agreement_from, r.agreement_until,
 	r.suspended, r.kind, d.service = ANY (r.services), k.pseudonym, k.key,
-	(SELECT string_agg(f.kind || ' ' || f.purpose, E'\n') FROM needtoknow.right_in_force AS f WHERE f.subject_id = d.subject_id),
-	(SELECT string_agg(w.release::text, ' ') FROM needtoknow.due AS w WHERE w.recipient_id = d.recipient_id AND w.disclosure_id = d.disclosure_id)
+	(SELECT string_agg(f.kind || ' ' || f.purpose, E'\n') FROM needtoknow.right_in_force AS f WHERE f.subject_id = d.subject_id)
 FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS u(disclosure_id, recipient_id, ord)
 JOIN needtoknow.disclosure AS d ON d.disclosure_id = u.disclosure_id AND d.recipient_id = u.recipient_id
 LEFT JOIN needtoknow.recipient AS r ON r.recipient_id = d.recipient_id

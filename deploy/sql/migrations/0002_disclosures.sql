@@ -64,6 +64,7 @@ CREATE TABLE needtoknow.disclosure (
 CREATE INDEX disclosure_booking ON needtoknow.disclosure (booking_id, shared_index);
 CREATE INDEX disclosure_subject ON needtoknow.disclosure (subject_id, shared_index);
 CREATE INDEX disclosure_recipient ON needtoknow.disclosure (recipient_id, shared_index);
+CREATE INDEX disclosure_active ON needtoknow.disclosure (recipient_id, shared_index) WHERE state = 1;
 CREATE INDEX disclosure_expiry ON needtoknow.disclosure (expires_at) WHERE state = 1;
 
 -- What is not yet sent, in the order in which each recipient gets it. Being due is computed, never written.
