@@ -4,6 +4,8 @@
 #include "recipients.h"
 #include "sharer.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -230,6 +232,20 @@ static json_t *report(struct phases *phases, const char *name, double seconds, d
 	return report;
 }
 
+/* What a phase that failed had come to. */
+static void say_how_far(const struct phases *phases, const char *name)
+{
+	static const struct recipients_counters none;
+	const struct recipients_counters *counters =
+		phases->recipients != NULL ? recipients_counters(phases->recipients) : &none;
+
+	fprintf(stderr,
+		"needtoknow_load: %s of %" PRIu32 ": %" PRIu32 " shared, %" PRIu32 " received, %" PRIu32
+		" of no booking of the phase, %" PRIu32 " acknowledged\n",
+		name, phases->target, sharer_answered(phases->sharer), counters->received, counters->strangers,
+		counters->acknowledged);
+}
+
 json_t *phases_run(struct phases *phases, const struct phase_order *order)
 {
 	static const struct {
@@ -260,8 +276,10 @@ json_t *phases_run(struct phases *phases, const struct phase_order *order)
 	double cpu = cpu_seconds();
 	int64_t began = latency_clock();
 	table[i].begin(phases, &settled);
-	if (!load_run(load))
+	if (!load_run(load)) {
+		say_how_far(phases, order->name);
 		return NULL;
+	}
 	double seconds = (double)(latency_clock() - began) / 1e6;
 	json_t *result = report(phases, order->name, seconds, cpu_seconds() - cpu);
 	if (table[i].closes)
