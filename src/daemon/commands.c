@@ -136,15 +136,6 @@ static bool asks_for_help(const char *word)
 	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-static int unknown(const char *what, const char *word, const struct nearest *nearest)
-{
-	fprintf(stderr, PROGRAM ": there is no %s `%s`", what, word);
-	if (nearest->best)
-		fprintf(stderr, "; did you mean `%s`?", nearest->best);
-	fputs("\n`" PROGRAM " help` lists them.\n", stderr);
-	return EXIT_CODE_USAGE;
-}
-
 static const struct command *find_command(const char *word)
 {
 	for (size_t i = 0; i < COMMANDS; i++) {
@@ -165,53 +156,14 @@ static int find_flag(const struct command *command, const char *word)
 	return -1;
 }
 
-static int unknown_flag(const struct command *command, const char *word)
+/* And which known name is near; `where`: the command, or "" before there is one. */
+static int not_understood(const char *where, const struct nearest *nearest)
 {
-	struct nearest nearest;
-	nearest_init(&nearest, word);
-	for (const struct flag *flag = command->flags; flag->name; flag++)
-		nearest_try(&nearest, flag->name);
-	fprintf(stderr, PROGRAM " %s: `%s` is not understood", command->name, word);
-	if (nearest.best)
-		fprintf(stderr, "; did you mean `%s`?", nearest.best);
-	fprintf(stderr, "\n`" PROGRAM " %s --help` lists the flags.\n", command->name);
+	fprintf(stderr, PROGRAM "%s%s: `%s` is not understood", *where ? " " : "", where, nearest->wanted);
+	if (nearest->best)
+		fprintf(stderr, "; did you mean `%s`?", nearest->best);
+	fprintf(stderr, "\n`" PROGRAM "%s%s --help` lists what is.\n", *where ? " " : "", where);
 	return EXIT_CODE_USAGE;
-}
-
-/* `--flag value` and `--flag=value`. */
-static int parse_flags(const struct command *command, char **words, const char **values)
-{
-	while (*words) {
-		char *word = *words++;
-		int index = find_flag(command, word);
-		if (index < 0)
-			return unknown_flag(command, word);
-		const struct flag *flag = &command->flags[index];
-		char *equals = strchr(word, '=');
-		const char *value = equals ? equals + 1 : !flag->argument ? "" : *words ? *words++ : NULL;
-		if (!flag->argument != !equals && !flag->argument) {
-			fprintf(stderr, PROGRAM " %s: %s takes no value\n", command->name, flag->name);
-			return EXIT_CODE_USAGE;
-		}
-		if (!value || (flag->argument && !*value)) {
-			fprintf(stderr, PROGRAM " %s: %s needs a value: %s\n", command->name, flag->name,
-				flag->argument);
-			return EXIT_CODE_USAGE;
-		}
-		if (values[index]) {
-			fprintf(stderr, PROGRAM " %s: %s is given twice\n", command->name, flag->name);
-			return EXIT_CODE_USAGE;
-		}
-		values[index] = value;
-	}
-	for (int i = 0; command->flags[i].name; i++) {
-		if (command->flags[i].required && !values[i]) {
-			fprintf(stderr, PROGRAM " %s: %s %s is needed\n", command->name, command->flags[i].name,
-				command->flags[i].argument);
-			return EXIT_CODE_USAGE;
-		}
-	}
-	return EXIT_CODE_DONE;
 }
 
 static int unknown_command(const char *word)
@@ -220,7 +172,52 @@ static int unknown_command(const char *word)
 	nearest_init(&nearest, word);
 	for (size_t i = 0; i < COMMANDS; i++)
 		nearest_try(&nearest, commands[i].name);
-	return unknown("command", word, &nearest);
+	return not_understood("", &nearest);
+}
+
+static int unknown_flag(const struct command *command, const char *word)
+{
+	struct nearest nearest;
+	nearest_init(&nearest, word);
+	for (const struct flag *flag = command->flags; flag->name; flag++)
+		nearest_try(&nearest, flag->name);
+	return not_understood(command->name, &nearest);
+}
+
+static int wrong_flag(const struct command *command, const struct flag *flag, const char *what)
+{
+	fprintf(stderr, PROGRAM " %s: %s%s%s %s\n", command->name, flag->name, flag->argument ? " " : "",
+		flag->argument ? flag->argument : "", what);
+	return EXIT_CODE_USAGE;
+}
+
+/* `--flag value` and `--flag=value`; a switch has the value "". */
+static int parse_flags(const struct command *command, char **words, const char **values)
+{
+	while (*words) {
+		const char *word = *words++, *equals = strchr(word, '=');
+		int index = find_flag(command, word);
+		if (index < 0)
+			return unknown_flag(command, word);
+		const struct flag *flag = &command->flags[index];
+		const char *value = "";
+		if (equals)
+			value = equals + 1;
+		else if (flag->argument && *words)
+			value = *words++;
+		if (!flag->argument && equals)
+			return wrong_flag(command, flag, "takes no value");
+		if (flag->argument && !*value)
+			return wrong_flag(command, flag, "needs a value");
+		if (values[index])
+			return wrong_flag(command, flag, "is given twice");
+		values[index] = value;
+	}
+	for (int i = 0; command->flags[i].name; i++) {
+		if (command->flags[i].required && !values[i])
+			return wrong_flag(command, &command->flags[i], "is needed");
+	}
+	return EXIT_CODE_DONE;
 }
 
 int commands_main(int argc, char **argv)

@@ -54,7 +54,8 @@ class Daemon:
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 [*prefix, sandbox.binary, "run", "--config", str(self.config)], stdout=log, stderr=log, cwd=directory,
-                env={**os.environ, **(environment or {})}, user=sandbox.user, group=sandbox.group, extra_groups=[], **options)
+                env={**os.environ, **(environment or {})}, user=sandbox.user, group=sandbox.group, extra_groups=[],
+                **options)
 
     @property
     def pid(self):
