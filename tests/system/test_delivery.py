@@ -178,9 +178,10 @@ def test_changed_values_are_another_delivery(world):
         assert again.cause == delivery_pb2.DELIVERY_CAUSE_CORRECTED
         # To acknowledge what was replaced does not cover what replaced it.
         recipient.acknowledge(first)
-    got = recipient.drain()
-    assert [delivery.delivery_id for delivery in got] == [again.delivery_id]
-    recipient.acknowledge(*got)
+    with recipient.receive() as stream:
+        third = stream.delivery(shared.disclosure_id)
+        assert (third.delivery_id, third.cause) == (again.delivery_id, REPEATED)
+        stream.acknowledge(third)
 
 
 def test_two_streams_of_any_device_share_the_deliveries(world):

@@ -100,7 +100,8 @@ def test_p7_anothers_acknowledgement_does_not_count(world):
     shared = world.share(world.person(), mine)
     (got,) = mine.drain()
     assert other.acknowledge(got) == 0
-    assert [delivery.delivery_id for delivery in mine.drain()] == [got.delivery_id], "it is still unacknowledged"
+    with mine.receive() as stream:
+        assert stream.delivery(shared.disclosure_id).delivery_id == got.delivery_id, "it is still unacknowledged"
     assert not ledger.of_disclosure(ledger.entries(world.sandbox), shared.disclosure_id, "ACKNOWLEDGED")
 
 

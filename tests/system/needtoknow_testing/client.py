@@ -26,7 +26,7 @@ class Client:
         self.channel = grpc.secure_channel(address, credentials, options=(
             ("grpc.use_local_subchannel_pool", 1),
             ("grpc.initial_reconnect_backoff_ms", 50),
-            ("grpc.min_reconnect_backoff_ms", 50),
+            ("grpc.min_reconnect_backoff_ms", 10_000),  # how long one attempt may take, in spite of its name
             ("grpc.max_reconnect_backoff_ms", 200),
             ("grpc.enable_retries", 0),
             *options,
