@@ -78,13 +78,29 @@ static void put_match(struct writer *writer, const char *column, const char *par
 	put(writer, key_type_sql(type));
 }
 
+static void put_begin(struct writer *writer)
+{
+	put(writer,
+		"SELECT u.ord, v.* FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(key, subject, ord)"
+		" CROSS JOIN LATERAL (SELECT ");
+}
+
+/* OFFSET 0 keeps the look-up one by key, whatever was known of the view's size when the statement was planned. */
+static int put_end(struct writer *writer)
+{
+	put(writer, " OFFSET 0) AS v");
+	if (!writer->failed)
+		writer->failed = buffer_append_u8(writer->out, '\0');
+	return writer->failed ? -1 : 0;
+}
+
 static void put_from(struct writer *writer, const struct policy_source *source, enum key_type key_type)
 {
-	put(writer, " FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(key, subject, ord) JOIN ");
+	put(writer, " FROM ");
 	put_identifier(writer, source->schema);
 	put(writer, ".");
 	put_identifier(writer, source->view);
-	put(writer, " AS v ON ");
+	put(writer, " AS v WHERE ");
 	put_match(writer, source->key, "key", key_type);
 }
 
@@ -93,23 +109,22 @@ int source_owner_select(
 {
 	struct writer writer = { .out = out };
 	assert(source->subject != NULL);
-	put(&writer, "SELECT u.ord, coalesce(");
+	put_begin(&writer);
+	put(&writer, "coalesce(");
 	put_match(&writer, source->subject, "subject", subject_type);
 	put(&writer, ", false)::text");
 	put_from(&writer, source, key_type);
-	if (!writer.failed)
-		writer.failed = buffer_append_u8(out, '\0');
-	return writer.failed ? -1 : 0;
+	return put_end(&writer);
 }
 
 int source_select(const struct policy_source *source, enum key_type key_type, enum key_type subject_type,
 	const struct policy_field *const *fields, size_t field_count, struct buffer *out)
 {
 	struct writer writer = { .out = out };
-	put(&writer, "SELECT u.ord");
+	put_begin(&writer);
 	for (size_t i = 0; i < field_count; i++) {
 		assert(fields[i]->source == source);
-		put(&writer, ", v.");
+		put(&writer, i == 0 ? "v." : ", v.");
 		put_identifier(&writer, fields[i]->column);
 		put(&writer, "::text");
 	}
@@ -118,9 +133,7 @@ int source_select(const struct policy_source *source, enum key_type key_type, en
 		put(&writer, " AND ");
 		put_match(&writer, source->subject, "subject", subject_type);
 	}
-	if (!writer.failed)
-		writer.failed = buffer_append_u8(out, '\0');
-	return writer.failed ? -1 : 0;
+	return put_end(&writer);
 }
 
 int quote_identifier(struct buffer *out, const char *name)

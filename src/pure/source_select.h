@@ -9,11 +9,11 @@
  * before the policy took effect; keys and subjects are parameters. The columns that are due, and no other, are in the
  * SELECT:
  *
- *   SELECT u.ord, v."given_name"::text, v."home_address"::text
- *     FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(key, subject, ord)
- *     JOIN "share"."client" AS v ON v."subject_id" = u.key::<key_type>
+ *   SELECT u.ord, v.* FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(key, subject, ord)
+ *     CROSS JOIN LATERAL (SELECT v."given_name"::text, v."home_address"::text FROM "share"."client" AS v
+ *       WHERE v."subject_id" = u.key::<key_type> OFFSET 0) AS v
  *
- * With a source that has a `subject` column the join also demands v.<subject> = u.subject. A row that is not there
+ * With a source that has a `subject` column the look-up also demands v.<subject> = u.subject. A row that is not there
  * gives no line, two rows give two: the reader fails closed on both. $2 is always there and is unused by a source
  * without a subject column.
  */

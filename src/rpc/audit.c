@@ -98,7 +98,7 @@ static enum step_result list_ask_subject(struct call *call)
 static enum step_result list_commit(struct call *call)
 {
 	const struct list *list = call->state;
-	if (call->reads)
+	if (call->awaited)
 		return STEP_WAIT;
 	return list->first_page ? train_board(call) : STEP_NEXT;
 }
@@ -291,7 +291,7 @@ static enum step_result list_ask(struct call *call)
 static enum step_result list_ask_bodies(struct call *call)
 {
 	struct list *list = call->state;
-	if (call->reads)
+	if (call->awaited)
 		return STEP_WAIT;
 	for (size_t i = 0; list->filter.by && i < list->index_count; i++)
 		batch_read(call, &rows_holding, list,
@@ -302,7 +302,7 @@ static enum step_result list_ask_bodies(struct call *call)
 static enum step_result list_gather(struct call *call)
 {
 	struct list *list = call->state;
-	if (call->reads)
+	if (call->awaited)
 		return STEP_WAIT;
 	list->end = list->filter.by ? list->index_count < (size_t)list->page_size : list->rows < ROWS_AT_ONCE;
 	if (list->filter.by && list->index_count && !full(list))

@@ -54,7 +54,7 @@ static enum step_result assigned_decode(struct call *call)
 static enum step_result assigned_reply(struct call *call)
 {
 	Needtoknow__V1__ListAssignedResponse response = NEEDTOKNOW__V1__LIST_ASSIGNED_RESPONSE__INIT;
-	if (call->reads)
+	if (call->awaited)
 		return STEP_WAIT;
 	response.disclosures = listing_messages(call, &response.n_disclosures, &response.next_page_token);
 	return call->failed ? STEP_NEXT : call_reply(call, &response.base);
@@ -167,7 +167,7 @@ static void mark_doubles(struct call *call, struct acknowledge *acknowledge)
 
 static enum step_result acknowledge_gather(struct call *call)
 {
-	if (call->reads)
+	if (call->awaited)
 		return STEP_WAIT;
 	mark_doubles(call, call->state);
 	return STEP_NEXT;
@@ -320,7 +320,7 @@ static enum step_result confirm_ask(struct call *call)
 static enum step_result confirm_gather(struct call *call)
 {
 	struct confirm *confirm = call->state;
-	if (call->reads)
+	if (call->awaited)
 		return STEP_WAIT;
 	for (size_t i = 0; i < confirm->count; i++) {
 		struct confirmed *item = &confirm->items[i];

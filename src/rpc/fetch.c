@@ -183,7 +183,7 @@ static enum step_result fetch_look(struct call *call)
 {
 	struct fetch *fetch = call->state;
 	struct disclosure *disclosure = &fetch->facts.disclosure;
-	if (call->reads)
+	if (call->awaited)
 		return STEP_WAIT;
 	if (!fetch->found)
 		return fetch_refuse(call, GRPC_NOT_FOUND, "UNKNOWN_DISCLOSURE", "there is no disclosure of that id");
@@ -213,7 +213,7 @@ static enum step_result fetch_look(struct call *call)
 
 static enum step_result fetch_gather(struct call *call)
 {
-	return call->reads ? STEP_WAIT : STEP_NEXT;
+	return call->awaited ? STEP_WAIT : STEP_NEXT;
 }
 
 /* ---- commit: the entries that name the values ---- */

@@ -223,7 +223,7 @@ static enum step_result put_reply(struct call *call)
 {
 	const struct put *put = call->state;
 	Needtoknow__V1__PutRecipientResponse response = NEEDTOKNOW__V1__PUT_RECIPIENT_RESPONSE__INIT;
-	if (call->reads)
+	if (call->awaited)
 		return STEP_WAIT;
 	response.recipient = put->stored->count ? put->stored->all[0] : NULL;
 	response.receipt = receipt_message(call, &put->recorded);
@@ -259,7 +259,7 @@ static enum step_result get_reply(struct call *call)
 {
 	const struct recipients *recipients = call->state;
 	Needtoknow__V1__GetRecipientResponse response = NEEDTOKNOW__V1__GET_RECIPIENT_RESPONSE__INIT;
-	if (call->reads)
+	if (call->awaited)
 		return STEP_WAIT;
 	if (!recipients->count)
 		return call_refuse(call,
@@ -305,7 +305,7 @@ static enum step_result list_reply(struct call *call)
 {
 	const struct recipients *recipients = call->state;
 	Needtoknow__V1__ListRecipientsResponse response = NEEDTOKNOW__V1__LIST_RECIPIENTS_RESPONSE__INIT;
-	if (call->reads)
+	if (call->awaited)
 		return STEP_WAIT;
 	bool more = recipients->count > (size_t)recipients->page_size;
 	response.recipients = recipients->all;

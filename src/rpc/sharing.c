@@ -156,9 +156,8 @@ static enum step_result share_ask(struct call *call)
 {
 	struct share *share = call->state;
 	const struct rules *rules = rulebook_in_force(service_rulebook(call->service));
-	/* Asked again while answers to the first asking are on their way: they would be counted with the new. */
-	if (call->reads)
-		return STEP_WAIT;
+	/* Asked again: answers to the first asking are not counted with the new. */
+	call_disregard(call);
 	if (!rules)
 		return call_refuse(call,
 			&(struct status){ .code = GRPC_UNAVAILABLE,
@@ -221,8 +220,9 @@ static enum step_result share_gather(struct call *call)
 	struct share *share = call->state;
 	if (!share->read_at)
 		return STEP_WAIT;
-	if (call->reads && !share->seen_before && !share_is_refused_already(share))
+	if (call->awaited && !share->seen_before && !share_is_refused_already(share))
 		return STEP_WAIT;
+	call_disregard(call);
 	share_conclude(share);
 	if (call->method->board && !share->subject.known && !share->seen_before)
 		call_key(call, KEY_SUBJECT, share->subject_id, strlen(share->subject_id), KEY_EXCLUSIVE);
@@ -400,7 +400,7 @@ static enum step_result share_recall(struct call *call)
 static enum step_result share_recall_entry(struct call *call)
 {
 	struct reading *reading = call->state;
-	if (call->reads)
+	if (call->awaited)
 		return STEP_WAIT;
 	if (!reading->count)
 		return call_unavailable(call, "DATABASE_UNAVAILABLE");
@@ -411,7 +411,7 @@ static enum step_result share_recall_entry(struct call *call)
 static enum step_result share_repeat(struct call *call)
 {
 	struct reading *reading = call->state;
-	if (call->reads)
+	if (call->awaited)
 		return STEP_WAIT;
 	return share_answer(call, &reading->all[0], reading->now, &reading->line.recorded);
 }
@@ -479,7 +479,7 @@ static enum step_result get_reply(struct call *call)
 {
 	struct reading *reading = call->state;
 	Needtoknow__V1__GetDisclosureResponse response = NEEDTOKNOW__V1__GET_DISCLOSURE_RESPONSE__INIT;
-	if (call->reads)
+	if (call->awaited)
 		return STEP_WAIT;
 	if (!reading->count)
 		return call_refuse(call,
@@ -525,7 +525,7 @@ static enum step_result list_decode(struct call *call)
 static enum step_result list_reply(struct call *call)
 {
 	Needtoknow__V1__ListDisclosuresResponse response = NEEDTOKNOW__V1__LIST_DISCLOSURES_RESPONSE__INIT;
-	if (call->reads)
+	if (call->awaited)
 		return STEP_WAIT;
 	response.disclosures = listing_messages(call, &response.n_disclosures, &response.next_page_token);
 	return call->failed ? STEP_NEXT : call_reply(call, &response.base);

@@ -15,6 +15,7 @@
 
 struct asker {
 	struct call *call;
+	unsigned generation;
 	void *target;
 };
 
@@ -98,8 +99,9 @@ static void batch_add(struct batch *batch, struct call *call, void *target, cons
 		call_fail(call, GRPC_RESOURCE_EXHAUSTED, "OVERLOADED", "too much is being read at once; try again");
 		return;
 	}
-	batch->askers[batch->count++] = (struct asker){ call, target };
+	batch->askers[batch->count++] = (struct asker){ call, call->generation, target };
 	call->reads++;
+	call->awaited++;
 }
 
 void batch_read(struct call *call, const struct read_kind *kind, void *target, const struct cell *cells)
@@ -111,14 +113,29 @@ void batch_read(struct call *call, const struct read_kind *kind, void *target, c
 	batch_add(batch ? batch : batch_new(gathering, false), call, target, cells);
 }
 
-/* The call that ended while it was read for is freed with its last reading. */
-static void wake(struct call *call)
+static bool wanted(const struct asker *asker)
 {
+	return !asker->call->ended && asker->generation == asker->call->generation;
+}
+
+/* The call that ended while it was read for is freed with its last reading. */
+static void settle(const struct asker *asker)
+{
+	struct call *call = asker->call;
 	assert(call->reads > 0);
 	call->reads--;
+	if (wanted(asker))
+		call->awaited--;
 	if (call->ended && call->reads == 0)
 		arena_free(call->arena);
-	else if (!call->ended)
+}
+
+static void wake(const struct asker *asker)
+{
+	struct call *call = asker->call;
+	bool lives = !call->ended;
+	settle(asker);
+	if (lives)
 		call_run(call);
 }
 
@@ -129,7 +146,7 @@ static void deliver_rows(const struct batch *batch, const PGresult *result)
 		int64_t ord = row_int(result, row, 0);
 		assert(ord >= 1 && (size_t)ord <= batch->count);
 		const struct asker *asker = &batch->askers[ord - 1];
-		if (!asker->call->ended)
+		if (wanted(asker))
 			batch->gathering->kind->row(asker->call, asker->target, result, row);
 	}
 }
@@ -140,12 +157,10 @@ static void split(struct batch *batch)
 	struct cell cells[COLUMNS_MAX];
 	for (size_t i = 0; i < batch->count; i++) {
 		struct asker *asker = &batch->askers[i];
-		asker->call->reads--;
-		if (asker->call->ended) {
-			if (asker->call->reads == 0)
-				arena_free(asker->call->arena);
+		bool again = wanted(asker);
+		settle(asker);
+		if (!again)
 			continue;
-		}
 		columns_row(&batch->columns, i, cells);
 		batch_add(batch_new(batch->gathering, true), asker->call, asker->target, cells);
 	}
@@ -162,7 +177,7 @@ static void fail(const struct batch *batch)
 	const char *reason =
 		batch->gathering->kind->from == READ_SOURCE ? "SOURCE_UNAVAILABLE" : "DATABASE_UNAVAILABLE";
 	for (size_t i = 0; i < batch->count; i++)
-		if (batch->askers[i].call->boarding == CALL_ASHORE)
+		if (wanted(&batch->askers[i]) && batch->askers[i].call->boarding != CALL_ABOARD)
 			call_fail(batch->askers[i].call, GRPC_UNAVAILABLE, reason,
 				"a database that this needs does not answer; try again");
 }
@@ -183,7 +198,7 @@ static void answered(void *context, const struct database_outcome *outcome)
 		fail(batch);
 	}
 	for (size_t i = 0; i < batch->count; i++)
-		wake(batch->askers[i].call);
+		wake(&batch->askers[i]);
 	batch_free(batch);
 }
 

@@ -200,6 +200,12 @@ void call_key(struct call *call, enum key_kind kind, const void *id, size_t leng
 	call->keys[call->key_count++] = (struct key){ key_hash(service_keys(call->service), kind, id, length), mode };
 }
 
+void call_disregard(struct call *call)
+{
+	call->generation++;
+	call->awaited = 0;
+}
+
 void *call_alloc(struct call *call, size_t size)
 {
 	void *memory = arena_alloc(call->arena, size);

@@ -85,6 +85,8 @@ struct call {
 
 	size_t step;
 	bool running, ended, half_closed;
+	unsigned awaited; /* of them, those that the next step needs */
+	unsigned generation; /* of readings; earlier ones are not looked at when they come */
 	unsigned reads; /* on their way; the call's memory stays until they are back */
 	bool late; /* committed, but known only after a doubt: no value of it may still leave */
 	bool failed; /* a read or the train failed: `status` says how */
@@ -128,6 +130,9 @@ void call_fail(struct call *call, enum grpc_code code, const char *reason, const
 
 /* Declares what the call reads (shared) or writes (exclusive), before it reads. */
 void call_key(struct call *call, enum key_kind kind, const void *id, size_t length, enum key_mode mode);
+
+/* What was asked so far is no longer needed, and may fail. */
+void call_disregard(struct call *call);
 
 /* Memory of the call; the process does not end when a request asks for too much of it: the call fails and NULL is
  * returned. */

@@ -73,7 +73,7 @@ static size_t values_length(const struct shipment *shipment)
 static enum step_result delivery_gather(struct call *call)
 {
 	struct delivery *delivery = call->state;
-	if (call->reads)
+	if (call->awaited)
 		return STEP_WAIT;
 	struct call *receive = subscription_call(delivery->subscription);
 	if (!receive || !receive->stream)

@@ -14,6 +14,8 @@
 
 /* Releases asked for at once for one recipient. */
 #define LOAD_MAX 256
+/* On their way at once, to all of a recipient's streams. */
+#define FLYING_MAX 1024
 /* The database is asked again this much after a moment that it named, since clocks read to the microsecond race. */
 #define TIMER_SLACK 1000
 #define RETRY_INTERVAL TIME_SECOND
@@ -48,7 +50,9 @@ static uint32_t queue_room(const struct queue *queue)
 	const struct subscription *each;
 	DL_FOREACH (queue->subscriptions, each)
 		sum += room(each);
-	return sum;
+	/* Values that are read wait in memory for their train: no more of them than it will soon take. */
+	uint32_t more = queue->flying < FLYING_MAX ? FLYING_MAX - queue->flying : 0;
+	return sum < more ? sum : more;
 }
 
 static void end_holds(struct queue *queue)
@@ -242,7 +246,7 @@ static void turn_the_page(struct queue *queue, const struct load *load)
 	bool was_paging = memcmp(&queue->place, &front, sizeof front) != 0;
 	if (load->fresh >= load->amount || load->left) {
 		queue->place = load->last;
-		queue->wanted |= load->started > 0;
+		queue->wanted |= !load->left;
 		return;
 	}
 	queue_begin_again(queue);
@@ -253,7 +257,7 @@ static enum step_result load_done(struct call *call)
 {
 	struct load *load = call->state;
 	struct queue *queue = load->queue;
-	if (call->reads)
+	if (call->awaited)
 		return STEP_WAIT;
 	service_learn_time(call->service, load->now);
 	queue_forget_landed(queue);
@@ -352,7 +356,7 @@ static enum step_result recount_ask(struct call *call)
 static enum step_result recount_done(struct call *call)
 {
 	struct recount *recount = call->state;
-	if (call->reads)
+	if (call->awaited)
 		return STEP_WAIT;
 	for (size_t i = 0; i < recount->count; i++)
 		if (!recount->all[i].open)

@@ -105,7 +105,7 @@ enum step_result receive_open(struct call *call, uint32_t window, bool until_emp
 enum step_result receive_wait(struct call *call)
 {
 	struct receive *receive = call->state;
-	if (call->reads)
+	if (call->awaited)
 		return STEP_WAIT;
 	receive->asking = false;
 	/* A full answer has more behind it: they are asked for when these have left. */

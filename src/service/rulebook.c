@@ -403,9 +403,10 @@ void rulebook_free(struct rulebook *rulebook)
 	struct rules *rules, *next_rules;
 	if (!rulebook)
 		return;
+	/* What is asked of it ends as lost, and sets the timers once more. */
+	database_free(rulebook->catalogue);
 	loop_timer_release(&rulebook->retry);
 	loop_timer_release(&rulebook->refresh);
-	database_free(rulebook->catalogue);
 	HASH_ITER (hh, rulebook->views, view, next_view) {
 		HASH_DEL(rulebook->views, view);
 		database_free(view->database);

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define VALUE_MAX ((size_t)64 << 10)
+/* Delivery ids of one release; beyond, a value changes so often that a person must look. */
+#define SERIALS_MAX 32000
 #define DELIVERY_MAX ((size_t)1 << 20)
 /* What expires sooner is not sent any more: it would be used after its end. */
 #define EXPIRY_MARGIN TIME_SECOND
@@ -132,6 +134,10 @@ enum shipment_result shipment_check(
 	}
 	if (!shipment->due->subject.known) {
 		*why = "KEY_DESTROYED";
+		return SHIPMENT_HELD;
+	}
+	if (shipment->due->repeat && shipment->due->latest >= SERIALS_MAX) {
+		*why = "TOO_MANY_CORRECTIONS";
 		return SHIPMENT_HELD;
 	}
 	enum shipment_result result = check_rows(shipment, &facts, why);

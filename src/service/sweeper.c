@@ -149,7 +149,7 @@ static enum step_result sweep_done(struct call *call)
 {
 	const struct sweep *sweep = call->state;
 	struct sweeper *sweeper = sweep->sweeper;
-	if (call->reads)
+	if (call->awaited)
 		return STEP_WAIT;
 	service_learn_time(call->service, sweep->now);
 	sweeper->next = sweep->next == TIME_NONE ? INT64_MAX : sweep->next;

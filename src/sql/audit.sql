@@ -2,7 +2,7 @@
 
 -- name: subject_pseudonym
 SELECT u.ord, k.pseudonym, k.key FROM unnest($1::text[]) WITH ORDINALITY AS u(subject_id, ord)
-JOIN needtoknow.subject_key AS k ON k.subject_id = u.subject_id;
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = u.subject_id OFFSET 0) AS k;
 
 -- name: entries_of_disclosure
 SELECT u.ord, e.ledger_index

@@ -1,4 +1,5 @@
--- What decisions need, for all calls of a turn at once. `ord` says whose row it is.
+-- What decisions need, for all calls of a turn at once. `ord` says whose row it is. Look-ups are LATERAL with OFFSET 0,
+-- for the reason that train.sql gives.
 
 -- name: share_facts
 -- Of a Share or an Explain: was it asked before, who is the recipient, which rights of the subject are in force, the subject's key.
@@ -7,9 +8,9 @@ SELECT u.ord, d.request_digest, r.recipient_id IS NOT NULL, r.suspended, r.kind,
 	(SELECT string_agg(f.kind || ' ' || f.purpose, E'\n') FROM needtoknow.right_in_force AS f WHERE f.subject_id = u.subject_id),
 	clock_timestamp()
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS u(disclosure_id, recipient_id, subject_id, service, ord)
-LEFT JOIN needtoknow.disclosure AS d ON d.disclosure_id = u.disclosure_id
-LEFT JOIN needtoknow.recipient AS r ON r.recipient_id = u.recipient_id
-LEFT JOIN needtoknow.subject_key AS k ON k.subject_id = u.subject_id;
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = u.disclosure_id OFFSET 0) AS d ON true
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.recipient AS x WHERE x.recipient_id = u.recipient_id OFFSET 0) AS r ON true
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = u.subject_id OFFSET 0) AS k ON true;
 
 -- name: disclosure_by_id
 SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
@@ -18,7 +19,7 @@ SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy
 		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
 			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s)
 FROM unnest($1::uuid[]) WITH ORDINALITY AS u(disclosure_id, ord)
-JOIN needtoknow.disclosure AS d ON d.disclosure_id = u.disclosure_id;
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = u.disclosure_id OFFSET 0) AS d;
 
 -- name: disclosures_by_booking
 SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
@@ -80,12 +81,12 @@ CROSS JOIN LATERAL (SELECT least(
 		ORDER BY w.due_at LIMIT 1),
 	(SELECT s.free_at FROM needtoknow.sent AS s WHERE s.recipient_id = u.recipient_id AND s.open AND s.free_at > statement_timestamp()
 		ORDER BY s.free_at LIMIT 1)) AS next_at OFFSET 0) AS n
-LEFT JOIN needtoknow.recipient AS r ON r.recipient_id = u.recipient_id
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.recipient AS x WHERE x.recipient_id = u.recipient_id OFFSET 0) AS r ON true
 LEFT JOIN LATERAL (
 	(SELECT w.due_at, w.release, 0::smallint AS serial, NULL::bytea AS commitment, 0::smallint AS latest, d.disclosure_id, d.booking_id,
 			d.subject_id, d.service, d.policy_number, d.starts_at, d.ends_at, d.expires_at, d.created_at
-		FROM needtoknow.due AS w JOIN needtoknow.disclosure AS d ON d.disclosure_id = w.disclosure_id AND d.state = 1
-			AND d.expires_at > statement_timestamp() + interval '1 second'
+		FROM needtoknow.due AS w CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = w.disclosure_id
+			AND x.state = 1 AND x.expires_at > statement_timestamp() + interval '1 second' OFFSET 0) AS d
 		WHERE w.recipient_id = u.recipient_id AND w.due_at <= statement_timestamp()
 			AND (w.due_at, w.disclosure_id, w.release) > (u.after_due_at, u.after_disclosure_id, u.after_release)
 		ORDER BY w.due_at, w.disclosure_id, w.release LIMIT u.amount)
@@ -93,12 +94,12 @@ LEFT JOIN LATERAL (
 	(SELECT s.free_at, s.release, s.serial, s.commitment, (SELECT max(m.serial) FROM needtoknow.sent AS m
 				WHERE m.disclosure_id = s.disclosure_id AND m.release = s.release), d.disclosure_id, d.booking_id,
 			d.subject_id, d.service, d.policy_number, d.starts_at, d.ends_at, d.expires_at, d.created_at
-		FROM needtoknow.sent AS s JOIN needtoknow.disclosure AS d ON d.disclosure_id = s.disclosure_id AND d.state = 1
-			AND d.expires_at > statement_timestamp() + interval '1 second'
+		FROM needtoknow.sent AS s CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = s.disclosure_id
+			AND x.state = 1 AND x.expires_at > statement_timestamp() + interval '1 second' OFFSET 0) AS d
 		WHERE s.recipient_id = u.recipient_id AND s.open AND s.free_at <= statement_timestamp()
 		ORDER BY s.free_at LIMIT u.amount)
 ) AS q ON true
-LEFT JOIN needtoknow.subject_key AS k ON k.subject_id = q.subject_id
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = q.subject_id OFFSET 0) AS k ON true
 ORDER BY u.ord, q.commitment IS NOT NULL, q.due_at, q.disclosure_id, q.release;
 
 -- name: sent_open
@@ -111,7 +112,7 @@ WHERE EXISTS (SELECT FROM needtoknow.sent AS s WHERE s.disclosure_id = u.disclos
 -- How often each release of a disclosure was sent, under how many delivery ids, and the entry of the last.
 SELECT u.ord, s.release, max(s.serial), max(s.ledger_index)
 FROM unnest($1::uuid[]) WITH ORDINALITY AS u(disclosure_id, ord)
-JOIN needtoknow.sent AS s ON s.disclosure_id = u.disclosure_id
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.sent AS x WHERE x.disclosure_id = u.disclosure_id OFFSET 0) AS s
 GROUP BY u.ord, s.release;
 
 -- name: fetch_facts
@@ -121,18 +122,19 @@ SELECT u.ord, statement_timestamp(), d.booking_id, d.subject_id, d.service, d.po
 	r.suspended, r.kind, d.service = ANY (r.services), k.pseudonym, k.key,
 	(SELECT string_agg(f.kind || ' ' || f.purpose, E'\n') FROM needtoknow.right_in_force AS f WHERE f.subject_id = d.subject_id)
 FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS u(disclosure_id, recipient_id, ord)
-JOIN needtoknow.disclosure AS d ON d.disclosure_id = u.disclosure_id AND d.recipient_id = u.recipient_id
-LEFT JOIN needtoknow.recipient AS r ON r.recipient_id = d.recipient_id
-LEFT JOIN needtoknow.subject_key AS k ON k.subject_id = d.subject_id;
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = u.disclosure_id AND x.recipient_id = u.recipient_id
+	OFFSET 0) AS d
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.recipient AS x WHERE x.recipient_id = d.recipient_id OFFSET 0) AS r ON true
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = d.subject_id OFFSET 0) AS k ON true;
 
 -- name: acknowledge_facts
 -- Of one delivery id of an Acknowledge: was it this recipient's, and what its entry says of it.
 SELECT u.ord, bool_and(s.acknowledged_index IS NOT NULL), max(s.device), d.booking_id, d.service, d.policy_number, d.expires_at, k.pseudonym, k.key
 FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::text[]) WITH ORDINALITY AS u(disclosure_id, release, serial, recipient_id, ord)
-JOIN needtoknow.sent AS s ON s.disclosure_id = u.disclosure_id AND s.release = u.release AND s.serial = u.serial
-	AND s.recipient_id = u.recipient_id
-JOIN needtoknow.disclosure AS d ON d.disclosure_id = s.disclosure_id
-LEFT JOIN needtoknow.subject_key AS k ON k.subject_id = d.subject_id
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.sent AS x WHERE x.disclosure_id = u.disclosure_id AND x.release = u.release
+	AND x.serial = u.serial AND x.recipient_id = u.recipient_id OFFSET 0) AS s
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = s.disclosure_id OFFSET 0) AS d
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = d.subject_id OFFSET 0) AS k ON true
 GROUP BY u.ord, d.booking_id, d.service, d.policy_number, d.expires_at, k.pseudonym, k.key;
 
 -- name: expired_next
@@ -146,7 +148,7 @@ SELECT u.ord, statement_timestamp(),
 FROM unnest($1::integer[]) WITH ORDINALITY AS u(amount, ord)
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.state = 1 AND e.expires_at <= statement_timestamp()
 	ORDER BY e.expires_at LIMIT u.amount) AS d ON true
-LEFT JOIN needtoknow.subject_key AS k ON k.subject_id = d.subject_id
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = d.subject_id OFFSET 0) AS k ON true
 ORDER BY u.ord, d.expires_at;
 
 -- name: withdrawals_unconfirmed
@@ -154,7 +156,7 @@ SELECT u.ord, w.disclosure_id, d.booking_id, w.cause, w.delete_by, w.ledger_inde
 FROM unnest($1::text[], $2::text[], $3::bigint[], $4::integer[]) WITH ORDINALITY AS u(recipient_id, device, above, amount, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.withdrawal AS x WHERE x.recipient_id = u.recipient_id AND x.device = u.device
 	AND x.confirmed_index IS NULL AND x.ledger_index > u.above ORDER BY x.ledger_index LIMIT u.amount) AS w
-LEFT JOIN needtoknow.disclosure AS d ON d.disclosure_id = w.disclosure_id
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = w.disclosure_id OFFSET 0) AS d ON true
 ORDER BY u.ord, w.ledger_index;
 
 -- name: withdrawal_facts
@@ -162,15 +164,17 @@ ORDER BY u.ord, w.ledger_index;
 SELECT u.ord, w.confirmed_index IS NOT NULL, d.booking_id, d.service, d.policy_number, k.pseudonym, k.key, w.device IS NOT NULL,
 	d.expires_at
 FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS u(disclosure_id, recipient_id, device, ord)
-JOIN needtoknow.disclosure AS d ON d.disclosure_id = u.disclosure_id AND d.recipient_id = u.recipient_id
-LEFT JOIN needtoknow.withdrawal AS w ON w.disclosure_id = u.disclosure_id AND w.device = u.device
-LEFT JOIN needtoknow.subject_key AS k ON k.subject_id = d.subject_id;
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = u.disclosure_id AND x.recipient_id = u.recipient_id
+	OFFSET 0) AS d
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.withdrawal AS x WHERE x.disclosure_id = u.disclosure_id AND x.device = u.device OFFSET 0) AS w
+	ON true
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = d.subject_id OFFSET 0) AS k ON true;
 
 -- name: recipient_by_id
 SELECT u.ord, r.recipient_id, r.kind, r.display_name, array_to_string(r.services, E'\n'), r.agreement_ref, r.agreement_from,
 	r.agreement_until, r.deliver_to, r.suspended
 FROM unnest($1::text[]) WITH ORDINALITY AS u(recipient_id, ord)
-JOIN needtoknow.recipient AS r ON r.recipient_id = u.recipient_id;
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.recipient AS x WHERE x.recipient_id = u.recipient_id OFFSET 0) AS r;
 
 -- name: recipients_after
 SELECT u.ord, r.recipient_id, r.kind, r.display_name, array_to_string(r.services, E'\n'), r.agreement_ref, r.agreement_from,

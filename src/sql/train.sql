@@ -1,3 +1,6 @@
+-- A look-up is a LATERAL with OFFSET 0 and an UPDATE goes by ctid: joined to unnest() directly, a plan that was made while a table was
+-- (nearly) empty walks the whole index for each row, and a generic plan stays. The head's lock keeps every ctid in its place.
+
 -- name: head_lock
 -- A statement of its own: locking and reading the rest in one returned rows from before the wait.
 SELECT size, frontier, recorded_at, train_id FROM needtoknow.head FOR UPDATE;
@@ -76,16 +79,20 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::inte
 -- name: write_disclosure_end
 WITH ended AS (
 	UPDATE needtoknow.disclosure AS d SET state = u.state, ended_index = u.ended_index
-	FROM unnest($1::uuid[], $2::smallint[], $3::bigint[]) AS u(disclosure_id, state, ended_index)
-	WHERE d.disclosure_id = u.disclosure_id AND d.state = 1
+	FROM (SELECT n.state, n.ended_index, e.ctid FROM unnest($1::uuid[], $2::smallint[], $3::bigint[]) AS n(disclosure_id, state, ended_index)
+		CROSS JOIN LATERAL (SELECT x.ctid FROM needtoknow.disclosure AS x WHERE x.disclosure_id = n.disclosure_id AND x.state = 1 OFFSET 0)
+			AS e) AS u
+	WHERE d.ctid = u.ctid
 	RETURNING 1)
 SELECT needtoknow.require((SELECT count(*) FROM ended), cardinality($1::uuid[]));
 
 -- name: write_disclosure_withhold
 UPDATE needtoknow.disclosure AS d SET withheld = d.withheld | u.releases
-FROM (SELECT disclosure_id, bit_or(release) AS releases FROM unnest($1::uuid[], $2::integer[]) AS u(disclosure_id, release)
-	GROUP BY disclosure_id) AS u
-WHERE d.disclosure_id = u.disclosure_id;
+FROM (SELECT n.releases, e.ctid
+	FROM (SELECT disclosure_id, bit_or(release) AS releases FROM unnest($1::uuid[], $2::integer[]) AS m(disclosure_id, release)
+		GROUP BY disclosure_id) AS n
+	CROSS JOIN LATERAL (SELECT x.ctid FROM needtoknow.disclosure AS x WHERE x.disclosure_id = n.disclosure_id OFFSET 0) AS e) AS u
+WHERE d.ctid = u.ctid;
 
 -- name: write_due
 INSERT INTO needtoknow.due (recipient_id, due_at, disclosure_id, release)
@@ -94,16 +101,18 @@ SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::smallint[]);
 -- name: write_due_gone
 -- Exactly these rows: one that is no longer there was claimed by somebody else, and sending it again would be sending it twice.
 WITH gone AS (
-	DELETE FROM needtoknow.due AS d
-	USING unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::smallint[]) AS u(recipient_id, due_at, disclosure_id, release)
-	WHERE d.recipient_id = u.recipient_id AND d.due_at = u.due_at AND d.disclosure_id = u.disclosure_id AND d.release = u.release
+	DELETE FROM needtoknow.due WHERE ctid = ANY (ARRAY(
+		SELECT d.ctid FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::smallint[]) AS u(recipient_id, due_at, disclosure_id, release)
+		CROSS JOIN LATERAL (SELECT e.ctid FROM needtoknow.due AS e WHERE e.recipient_id = u.recipient_id AND e.due_at = u.due_at
+			AND e.disclosure_id = u.disclosure_id AND e.release = u.release OFFSET 0) AS d))
 	RETURNING 1)
 SELECT needtoknow.require((SELECT count(*) FROM gone), cardinality($1::text[]));
 
 -- name: write_due_ended
-DELETE FROM needtoknow.due AS d
-USING unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::smallint[]) AS u(recipient_id, due_at, disclosure_id, release)
-WHERE d.recipient_id = u.recipient_id AND d.due_at = u.due_at AND d.disclosure_id = u.disclosure_id AND d.release = u.release;
+DELETE FROM needtoknow.due WHERE ctid = ANY (ARRAY(
+	SELECT d.ctid FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::smallint[]) AS u(recipient_id, due_at, disclosure_id, release)
+	CROSS JOIN LATERAL (SELECT e.ctid FROM needtoknow.due AS e WHERE e.recipient_id = u.recipient_id AND e.due_at = u.due_at
+		AND e.disclosure_id = u.disclosure_id AND e.release = u.release OFFSET 0) AS d));
 
 -- name: write_sent
 INSERT INTO needtoknow.sent (disclosure_id, release, serial, ledger_index, recipient_id, device, sent_at, free_at, open,
@@ -114,22 +123,32 @@ SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::bigint[], $
 -- name: write_sent_repeated
 -- The earlier sending of what is now sent again no longer waits for an acknowledgement: the new one does.
 UPDATE needtoknow.sent AS s SET open = false
-FROM unnest($1::uuid[], $2::smallint[], $3::bigint[]) AS u(disclosure_id, release, ledger_index)
-WHERE s.disclosure_id = u.disclosure_id AND s.release = u.release AND s.ledger_index < u.ledger_index AND s.open;
+FROM (SELECT e.ctid FROM unnest($1::uuid[], $2::smallint[], $3::bigint[]) AS n(disclosure_id, release, ledger_index)
+	CROSS JOIN LATERAL (SELECT x.ctid FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id AND x.release = n.release
+		AND x.ledger_index < n.ledger_index AND x.open OFFSET 0) AS e) AS u
+WHERE s.ctid = u.ctid;
 
 -- name: write_sent_acknowledged
 UPDATE needtoknow.sent AS s SET acknowledged_index = u.ledger_index, open = false
-FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::bigint[]) AS u(disclosure_id, release, serial, ledger_index)
-WHERE s.disclosure_id = u.disclosure_id AND s.release = u.release AND s.serial = u.serial AND s.acknowledged_index IS NULL;
+FROM (SELECT n.ledger_index, e.ctid
+	FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::bigint[]) AS n(disclosure_id, release, serial, ledger_index)
+	CROSS JOIN LATERAL (SELECT x.ctid FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id AND x.release = n.release
+		AND x.serial = n.serial AND x.acknowledged_index IS NULL OFFSET 0) AS e) AS u
+WHERE s.ctid = u.ctid;
 
 -- name: write_sent_freed
 UPDATE needtoknow.sent AS s SET free_at = u.free_at
-FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::timestamptz[]) AS u(disclosure_id, release, serial, free_at)
-WHERE s.disclosure_id = u.disclosure_id AND s.release = u.release AND s.serial = u.serial AND s.open;
+FROM (SELECT n.free_at, e.ctid
+	FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::timestamptz[]) AS n(disclosure_id, release, serial, free_at)
+	CROSS JOIN LATERAL (SELECT x.ctid FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id AND x.release = n.release
+		AND x.serial = n.serial AND x.open OFFSET 0) AS e) AS u
+WHERE s.ctid = u.ctid;
 
 -- name: write_sent_closed
 UPDATE needtoknow.sent AS s SET open = false
-FROM unnest($1::uuid[]) AS u(disclosure_id) WHERE s.disclosure_id = u.disclosure_id AND s.open;
+FROM (SELECT e.ctid FROM unnest($1::uuid[]) AS n(disclosure_id)
+	CROSS JOIN LATERAL (SELECT x.ctid FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id AND x.open OFFSET 0) AS e) AS u
+WHERE s.ctid = u.ctid;
 
 -- name: write_withdrawal
 INSERT INTO needtoknow.withdrawal (disclosure_id, device, recipient_id, cause, recorded_at, delete_by, ledger_index,
@@ -140,9 +159,12 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::tim
 WITH confirmed AS (
 	UPDATE needtoknow.withdrawal AS w
 	SET confirmed_index = u.ledger_index, outcome = u.outcome, ground = u.ground, retained_until = u.retained_until
-	FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::smallint[], $5::text[], $6::timestamptz[])
-		AS u(disclosure_id, device, ledger_index, outcome, ground, retained_until)
-	WHERE w.disclosure_id = u.disclosure_id AND w.device = u.device
+	FROM (SELECT n.*, e.ctid AS row
+		FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::smallint[], $5::text[], $6::timestamptz[])
+			AS n(disclosure_id, device, ledger_index, outcome, ground, retained_until)
+		CROSS JOIN LATERAL (SELECT x.ctid FROM needtoknow.withdrawal AS x WHERE x.disclosure_id = n.disclosure_id AND x.device = n.device
+			OFFSET 0) AS e) AS u
+	WHERE w.ctid = u.row
 	RETURNING 1)
 SELECT needtoknow.require((SELECT count(*) FROM confirmed), cardinality($1::uuid[]));
 

@@ -23,17 +23,17 @@ static void test_selects_the_columns_that_are_due_and_no_other(void **state)
 	const struct policy_field name = { "client.given_name", &client, "given_name" };
 	const struct policy_field address = { "client.home_address", &client, "home_address" };
 	expect_select(&client, KEY_TYPE_TEXT, KEY_TYPE_TEXT, (const struct policy_field *const[]){ &name, &address }, 2,
-		"SELECT u.ord, v.\"given_name\"::text, v.\"home_address\"::text"
-		" FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(key, subject, ord)"
-		" JOIN \"share\".\"client\" AS v ON v.\"subject_id\" = u.key::text");
+		"SELECT u.ord, v.* FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(key, subject, ord)"
+		" CROSS JOIN LATERAL (SELECT v.\"given_name\"::text, v.\"home_address\"::text FROM \"share\".\"client\" AS v"
+		" WHERE v.\"subject_id\" = u.key::text OFFSET 0) AS v");
 }
 
 static void test_without_columns_asks_only_whether_it_is_there(void **state)
 {
 	(void)state;
 	expect_select(&client, KEY_TYPE_INT8, KEY_TYPE_TEXT, NULL, 0,
-		"SELECT u.ord FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(key, subject, ord)"
-		" JOIN \"share\".\"client\" AS v ON v.\"subject_id\" = u.key::int8");
+		"SELECT u.ord, v.* FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(key, subject, ord)"
+		" CROSS JOIN LATERAL (SELECT  FROM \"share\".\"client\" AS v WHERE v.\"subject_id\" = u.key::int8 OFFSET 0) AS v");
 }
 
 static void test_a_booking_is_read_for_its_subject_alone(void **state)
@@ -41,10 +41,9 @@ static void test_a_booking_is_read_for_its_subject_alone(void **state)
 	(void)state;
 	const struct policy_field tasks = { "booking.tasks", &booking, "tasks" };
 	expect_select(&booking, KEY_TYPE_UUID, KEY_TYPE_INT4, (const struct policy_field *const[]){ &tasks }, 1,
-		"SELECT u.ord, v.\"tasks\"::text"
-		" FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(key, subject, ord)"
-		" JOIN \"share\".\"booking\" AS v ON v.\"booking_id\" = u.key::uuid AND v.\"subject_id\" = "
-		"u.subject::int4");
+		"SELECT u.ord, v.* FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(key, subject, ord)"
+		" CROSS JOIN LATERAL (SELECT v.\"tasks\"::text FROM \"share\".\"booking\" AS v"
+		" WHERE v.\"booking_id\" = u.key::uuid AND v.\"subject_id\" = u.subject::int4 OFFSET 0) AS v");
 }
 
 static void test_whose_booking_it_is_reads_nothing_else(void **state)
@@ -54,9 +53,9 @@ static void test_whose_booking_it_is_reads_nothing_else(void **state)
 	buffer_init(&out, 4096);
 	assert_int_equal(source_owner_select(&booking, KEY_TYPE_TEXT, KEY_TYPE_INT2, &out), 0);
 	assert_string_equal((const char *)out.data,
-		"SELECT u.ord, coalesce(v.\"subject_id\" = u.subject::int2, false)::text"
-		" FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(key, subject, ord)"
-		" JOIN \"share\".\"booking\" AS v ON v.\"booking_id\" = u.key::text");
+		"SELECT u.ord, v.* FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(key, subject, ord)"
+		" CROSS JOIN LATERAL (SELECT coalesce(v.\"subject_id\" = u.subject::int2, false)::text FROM"
+		" \"share\".\"booking\" AS v WHERE v.\"booking_id\" = u.key::text OFFSET 0) AS v");
 	buffer_release(&out);
 }
 
@@ -66,9 +65,9 @@ static void test_names_are_quoted(void **state)
 	const struct policy_source odd = { "odd", "sh\"are", "User", "k\" OR \"1\"=\"1", NULL };
 	const struct policy_field field = { "odd.select", &odd, "select" };
 	expect_select(&odd, KEY_TYPE_TEXT, KEY_TYPE_TEXT, (const struct policy_field *const[]){ &field }, 1,
-		"SELECT u.ord, v.\"select\"::text"
-		" FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(key, subject, ord)"
-		" JOIN \"sh\"\"are\".\"User\" AS v ON v.\"k\"\" OR \"\"1\"\"=\"\"1\" = u.key::text");
+		"SELECT u.ord, v.* FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(key, subject, ord)"
+		" CROSS JOIN LATERAL (SELECT v.\"select\"::text FROM \"sh\"\"are\".\"User\" AS v"
+		" WHERE v.\"k\"\" OR \"\"1\"\"=\"\"1\" = u.key::text OFFSET 0) AS v");
 }
 
 /* At every length that is too short for it. */
