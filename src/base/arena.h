@@ -6,8 +6,8 @@
 
 /*
  * Memory of one call: many small allocations, freed and wiped at once. Bounded, because a peer chooses how much of it a
- * request needs. The first block is small, so that a call that needs little costs little; freed blocks of usual size are
- * kept (wiped) for the next arena.
+ * request needs. The first block is small, so that a call that needs little costs little; freed blocks of usual size
+ * are kept (wiped) for the next arena.
  */
 struct arena;
 

@@ -9,9 +9,9 @@
  * What is consumed, cleared, moved or released is wiped.
  */
 struct buffer {
-	uint8_t *data;   /* the first unread byte; NULL while nothing was ever appended */
-	size_t length;   /* unread bytes */
-	size_t maximum;  /* unread bytes that it will ever hold */
+	uint8_t *data; /* the first unread byte; NULL while nothing was ever appended */
+	size_t length; /* unread bytes */
+	size_t maximum; /* unread bytes that it will ever hold */
 	uint8_t *memory; /* the block; data points into it */
 	size_t capacity;
 };
@@ -30,7 +30,8 @@ int buffer_append_u16(struct buffer *buffer, uint16_t value);
 int buffer_append_u32(struct buffer *buffer, uint32_t value);
 int buffer_append_u64(struct buffer *buffer, uint64_t value);
 
-/* Room for `length` bytes at the end, to be filled by the caller and then counted with buffer_commit(). NULL: too much. */
+/* Room for `length` bytes at the end, to be filled by the caller and then counted with buffer_commit(). NULL: too much.
+ */
 uint8_t *buffer_reserve(struct buffer *buffer, size_t length);
 void buffer_commit(struct buffer *buffer, size_t length);
 

@@ -2,14 +2,14 @@
 #define NEEDTOKNOW_BASE_LOG_H
 
 /*
- * One line an event on standard error, for journald or a file: `2026-11-23T12:00:00.123Z info database connected host=...`.
- * Who decides logs, once, with the reason. No personal data is ever passed here: ids of our own, names, sizes, times.
- * Control characters in a message are written as \xNN, so that no text from outside can forge a line.
+ * One line an event on standard error, for journald or a file: `2026-11-23T12:00:00.123Z info database connected
+ * host=...`. Who decides logs, once, with the reason. No personal data is ever passed here: ids of our own, names,
+ * sizes, times. Control characters in a message are written as \xNN, so that no text from outside can forge a line.
  */
 enum log_level {
-	LOG_LEVEL_ERROR,   /* somebody must act */
+	LOG_LEVEL_ERROR, /* somebody must act */
 	LOG_LEVEL_WARNING, /* somebody should look */
-	LOG_LEVEL_INFO,    /* what an operator wants to see */
+	LOG_LEVEL_INFO, /* what an operator wants to see */
 	LOG_LEVEL_DEBUG,
 };
 

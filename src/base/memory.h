@@ -9,7 +9,8 @@
  * when memory is gone; memory whose size a peer chooses goes through buffer.h or arena.h, which have a maximum.
  */
 
-/* Never NULL: the process ends, with a line on standard error, when there is no memory. mem_calloc checks the product. */
+/* Never NULL: the process ends, with a line on standard error, when there is no memory. mem_calloc checks the product.
+ */
 void *mem_alloc(size_t size);
 void *mem_calloc(size_t count, size_t size);
 /* Wipes the old block when it moves. `ptr` may be NULL. */

@@ -472,8 +472,7 @@ struct database *database_new(
 static void free_prepared(struct database *database)
 {
 	struct prepared *prepared, *next;
-	HASH_ITER(hh, database->prepared, prepared, next)
-	{
+	HASH_ITER (hh, database->prepared, prepared, next) {
 		HASH_DEL(database->prepared, prepared);
 		mem_free(prepared->name);
 		mem_free(prepared->text);

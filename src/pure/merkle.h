@@ -21,8 +21,9 @@ struct merkle_frontier {
 	struct merkle_hash nodes[MERKLE_FRONTIER_MAX];
 };
 
-void merkle_leaf(const void *bytes, size_t length, struct merkle_hash *out);                                       /* SHA-256(0x00 || bytes) */
-void merkle_node(const struct merkle_hash *left, const struct merkle_hash *right, struct merkle_hash *out); /* SHA-256(0x01 || l || r) */
+void merkle_leaf(const void *bytes, size_t length, struct merkle_hash *out); /* SHA-256(0x00 || bytes) */
+void merkle_node(const struct merkle_hash *left, const struct merkle_hash *right,
+	struct merkle_hash *out); /* SHA-256(0x01 || l || r) */
 
 /* A frontier of no leaves is all zero. */
 void merkle_append(struct merkle_frontier *frontier, const struct merkle_hash *leaf);

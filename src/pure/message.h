@@ -8,13 +8,14 @@
 #include <stdint.h>
 
 /*
- * Protobuf messages from outside. protobuf-c checks no UTF-8 and cuts a string at an embedded NUL, so every string is looked at
- * before it is unpacked.
+ * Protobuf messages from outside. protobuf-c checks no UTF-8 and cuts a string at an embedded NUL, so every string is
+ * looked at before it is unpacked.
  */
 enum message_result {
 	MESSAGE_OK,
 	MESSAGE_MALFORMED, /* not a protobuf message of this type: INTERNAL */
-	MESSAGE_BAD_TEXT,  /* a string is not UTF-8 or has a NUL in it: INVALID_ARGUMENT, BAD_IDENTIFIER, *field names it */
+	MESSAGE_BAD_TEXT, /* a string is not UTF-8 or has a NUL in it: INVALID_ARGUMENT, BAD_IDENTIFIER, *field names it
+			   */
 	MESSAGE_TOO_LARGE, /* needs more memory than the arena gives: RESOURCE_EXHAUSTED */
 };
 

@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* PostgreSQL's binary formats of parameters and results (its backend's *_send and *_recv functions). Times are microseconds since 1970. */
+/* PostgreSQL's binary formats of parameters and results (its backend's *_send and *_recv functions). Times are
+ * microseconds since 1970. */
 
 enum pg_type { /* object ids of pg_type.dat */
 	PG_BOOL = 16,
@@ -35,15 +36,19 @@ void pg_array_init(struct pg_array *array, enum pg_type type, size_t maximum);
 void pg_array_clear(struct pg_array *array);
 void pg_array_release(struct pg_array *array);
 int pg_array_null(struct pg_array *array);
-int pg_array_bytes(struct pg_array *array, const void *bytes, size_t length); /* PG_TEXT, PG_BYTEA, PG_UUID (16 bytes) */
-int pg_array_text(struct pg_array *array, const char *text);                  /* NULL is SQL's NULL */
-int pg_array_int(struct pg_array *array, int64_t value);                      /* PG_BOOL, PG_INT2, PG_INT4, PG_INT8: in its width */
-int pg_array_time(struct pg_array *array, int64_t microseconds);              /* PG_TIMESTAMPTZ; INT64_MAX is infinity, INT64_MIN -infinity */
+int pg_array_bytes(
+	struct pg_array *array, const void *bytes, size_t length); /* PG_TEXT, PG_BYTEA, PG_UUID (16 bytes) */
+int pg_array_text(struct pg_array *array, const char *text); /* NULL is SQL's NULL */
+int pg_array_int(struct pg_array *array, int64_t value); /* PG_BOOL, PG_INT2, PG_INT4, PG_INT8: in its width */
+int pg_array_time(
+	struct pg_array *array, int64_t microseconds); /* PG_TIMESTAMPTZ; INT64_MAX is infinity, INT64_MIN -infinity */
 
-/* One value of a result. The length must be the type's; else the process ends, since the statement and its reader disagree. */
+/* One value of a result. The length must be the type's; else the process ends, since the statement and its reader
+ * disagree. */
 bool pg_bool(const char *value, int length);
-int64_t pg_int(const char *value, int length);  /* int2, int4 or int8, by length */
-int64_t pg_time(const char *value, int length); /* microseconds since 1970; infinity is INT64_MAX, -infinity INT64_MIN */
+int64_t pg_int(const char *value, int length); /* int2, int4 or int8, by length */
+int64_t pg_time(
+	const char *value, int length); /* microseconds since 1970; infinity is INT64_MAX, -infinity INT64_MIN */
 
 /* And one parameter. */
 void pg_put_int8(uint8_t out[8], int64_t value);

@@ -31,7 +31,7 @@ enum grpc_code {
 struct status {
 	enum grpc_code code;
 	const char *message; /* for people: what is wrong and what to do; NULL for none */
-	const char *reason;  /* for programs, e.g. `BAD_IDENTIFIER`; NULL: no ErrorInfo */
+	const char *reason; /* for programs, e.g. `BAD_IDENTIFIER`; NULL: no ErrorInfo */
 	struct {
 		const char *key;
 		const char *value;

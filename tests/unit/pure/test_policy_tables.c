@@ -1,4 +1,5 @@
-/* Runs the tables in tests/policy: facts and the decision that they lead to, bookings and the times of their releases. */
+/* Runs the tables in tests/policy: facts and the decision that they lead to, bookings and the times of their releases.
+ */
 #include "base/memory.h"
 #include "pure/decision.h"
 #include "pure/policy.h"

@@ -24,7 +24,8 @@ static void test_selects_the_columns_that_are_due_and_no_other(void **state)
 	const struct policy_field address = { "client.home_address", &client, "home_address" };
 	expect_select(&client, KEY_TYPE_TEXT, KEY_TYPE_TEXT, (const struct policy_field *const[]){ &name, &address }, 2,
 		"SELECT u.ord, v.* FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(key, subject, ord)"
-		" CROSS JOIN LATERAL (SELECT v.\"given_name\"::text, v.\"home_address\"::text FROM \"share\".\"client\" AS v"
+		" CROSS JOIN LATERAL (SELECT v.\"given_name\"::text, v.\"home_address\"::text FROM "
+		"\"share\".\"client\" AS v"
 		" WHERE v.\"subject_id\" = u.key::text OFFSET 0) AS v");
 }
 
@@ -33,7 +34,8 @@ static void test_without_columns_asks_only_whether_it_is_there(void **state)
 	(void)state;
 	expect_select(&client, KEY_TYPE_INT8, KEY_TYPE_TEXT, NULL, 0,
 		"SELECT u.ord, v.* FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(key, subject, ord)"
-		" CROSS JOIN LATERAL (SELECT  FROM \"share\".\"client\" AS v WHERE v.\"subject_id\" = u.key::int8 OFFSET 0) AS v");
+		" CROSS JOIN LATERAL (SELECT  FROM \"share\".\"client\" AS v WHERE v.\"subject_id\" = u.key::int8 "
+		"OFFSET 0) AS v");
 }
 
 static void test_a_booking_is_read_for_its_subject_alone(void **state)
