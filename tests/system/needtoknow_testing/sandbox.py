@@ -90,6 +90,7 @@ class Sandbox:
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=900)
         if done.returncode != 0:
             subprocess.run([str(SANDBOX), "down", "--dir", f"{directory}/sandbox"], check=False, capture_output=True)
+            subprocess.run(["rm", "-rf", directory], check=True)
             raise RuntimeError(f"{shlex.join(command)} failed:\n{done.stdout}\n{done.stderr}")
         sandbox = cls(read_values(done.stdout), f"{directory}/sandbox")
         sandbox._around = Path(directory)
