@@ -1,4 +1,4 @@
-#include "service/train.h"
+#include "service/train_internal.h"
 
 #include "base/fault.h"
 #include "base/log.h"
@@ -7,7 +7,6 @@
 #include "service/batch.h"
 #include "service/rulebook.h"
 #include "service/service.h"
-#include "service/train_clock.h"
 #include "sql.h"
 
 #include <assert.h>
@@ -18,7 +17,6 @@
 #define LOCK_TIMEOUT_MS 50
 #define STATEMENT_TIMEOUT_MS 250
 #define COMMIT_TIMEOUT_MS 5000
-#define PROBE_INTERVAL TIME_SECOND
 /* A call may bring a thousand entries: so many that a train's statements stay well within their timeout. */
 #define ENTRIES_MAX 2048
 /* More news than this are not read under the lock: everybody reads again instead. */
@@ -29,54 +27,7 @@
 /* A train with as many calls has the next one ask for the lock behind its COMMIT: more calls will have come by then. */
 #define CHAIN_FROM_CALLS 8
 
-/*
- *             waiting                      aboard, COMMIT sent
- *   STOPPED -> LOCKING ------------------> COMMITTING -> STOPPED
- *                 \-> nobody: UNLOCKING -> STOPPED
- *   an error: UNLOCKING (ROLLBACK) -> STOPPED; a lost COMMIT: FINDING, after reconnecting
- */
-enum train_state {
-	TRAIN_STATE_STOPPED,
-	TRAIN_STATE_LOCKING,
-	TRAIN_STATE_COMMITTING,
-	TRAIN_STATE_UNLOCKING,
-	TRAIN_STATE_FINDING
-};
-
-struct train {
-	struct service *service;
-	struct train_config config;
-	struct key_table *keys;
-	struct database *database;
-	struct departure *departure;
-	struct train_clock clock;
-	struct train_counters counters;
-
-	enum train_state state;
-	const char *notify; /* signed so; NULL: nobody listens */
-	bool notified; /* the train under way does */
-	bool chained; /* the next lock was asked for behind the COMMIT */
-	bool up; /* connected, and the keys' number known */
-	bool failing;
-	bool lost; /* calls aboard whose COMMIT was not answered */
-	uint32_t limit; /* of calls aboard; lower while a guilty call is looked for */
-	uint8_t train_id[16];
-	uint64_t number; /* of departures and of other news; what a reading is compared with */
-	uint64_t arrived; /* readings that begin now see all up to this number */
-	uint64_t floor; /* whoever has read before this number reads again: what others wrote since is not known */
-	int64_t refused_since; /* loop time since which the lock is not had; 0: it was had */
-	int64_t known_keys; /* the last train_number of needtoknow.train_keys that we have seen */
-	struct merkle_frontier head;
-
-	struct call *platform[TRAIN_CLASSES];
-	struct call *aboard;
-	size_t aboard_count;
-	struct call *readers;
-	struct loop_timer probe;
-};
-
 static void send_lock(struct train *train);
-static void cannot_write(struct train *train, const struct database_outcome *outcome);
 
 /* ---- the platform ---- */
 
@@ -180,7 +131,7 @@ static void fail_call(
 	call_run(call);
 }
 
-static void fail_waiting(struct train *train)
+void train_fail_waiting(struct train *train)
 {
 	for (int rank = 0; rank < TRAIN_CLASSES; rank++)
 		while (train->platform[rank])
@@ -259,7 +210,7 @@ static void load(struct train *train)
 
 /* ---- arriving ---- */
 
-static void arrive(struct train *train, bool late)
+void train_arrive(struct train *train, bool late)
 {
 	struct call *list = train->aboard, *call;
 	train->arrived = train->number;
@@ -284,7 +235,7 @@ static void arrive(struct train *train, bool late)
 }
 
 /* All that were aboard read and decide again. */
-static void turn_back(struct train *train)
+void train_turn_back(struct train *train)
 {
 	struct call *list = unload(train), *call;
 	train->arrived = train->number;
@@ -311,13 +262,13 @@ static void train_refused(struct train *train, const struct database_outcome *ou
 	if (worth_another_try(outcome->sqlstate)) {
 		/* Perhaps it was too heavy for its time. */
 		train->limit = train->limit > 1 ? train->limit / 2 : 1;
-		turn_back(train);
+		train_turn_back(train);
 		return;
 	}
 	if (somebody_is_guilty(outcome->sqlstate) && train->aboard_count > 1) {
 		train->counters.bisections++;
 		train->limit = (uint32_t)(train->aboard_count / 2);
-		turn_back(train);
+		train_turn_back(train);
 		return;
 	}
 	bool guilty = somebody_is_guilty(outcome->sqlstate);
@@ -335,7 +286,7 @@ static void train_refused(struct train *train, const struct database_outcome *ou
 				"the ledger cannot be written; nothing was recorded; try again");
 	}
 	if (!guilty)
-		cannot_write(train, outcome);
+		train_cannot_write(train, outcome);
 }
 
 /* The COMMIT may have happened or not. Nobody is answered and no value leaves until the ledger itself has said so. */
@@ -351,7 +302,7 @@ static void commit_unknown(struct train *train, const char *why)
 	service_changed(train->service);
 }
 
-static bool says_commit(const struct database_outcome *outcome)
+bool train_says_commit(const struct database_outcome *outcome)
 {
 	return outcome->count > 0 && !strcmp(PQcmdStatus(outcome->results[outcome->count - 1]), "COMMIT");
 }
@@ -366,7 +317,7 @@ static void unlocked(void *context, const struct database_outcome *outcome)
 		train->state = TRAIN_STATE_STOPPED;
 }
 
-static void unlock(struct train *train)
+void train_unlock(struct train *train)
 {
 	train->state = TRAIN_STATE_UNLOCKING;
 	database_open(train->database);
@@ -385,26 +336,26 @@ static void committed(void *context, const struct database_outcome *outcome)
 	train->state = chained ? TRAIN_STATE_LOCKING : TRAIN_STATE_STOPPED;
 	switch (outcome->result) {
 	case DATABASE_OK:
-		if (outcome->warned || !says_commit(outcome)) {
+		if (outcome->warned || !train_says_commit(outcome)) {
 			commit_unknown(train, "it was answered with a warning");
 			database_reset(train->database);
 			return;
 		}
 		train->known_keys = row_int(outcome->results[outcome->count - 2 - (train->notified ? 1 : 0)], 0, 0);
-		arrive(train, false);
+		train_arrive(train, false);
 		return;
 	case DATABASE_FAILED:
 		/* What was chained behind fails as well, since the transaction is still open: the lock's answer
 		 * unlocks. */
 		if (!chained)
-			unlock(train);
+			train_unlock(train);
 		train_refused(train, outcome);
 		return;
 	case DATABASE_LOST:
 		commit_unknown(train, "the connection was lost");
 		return;
 	case DATABASE_DOWN:
-		turn_back(train);
+		train_turn_back(train);
 		return;
 	}
 }
@@ -489,7 +440,7 @@ static void hear_news(struct train *train, const PGresult *news)
 }
 
 /* 0, or -1 when the head's row is not a head. */
-static int read_head(struct train *train, const PGresult *head, int64_t *recorded_at)
+int train_read_head(struct train *train, const PGresult *head, int64_t *recorded_at)
 {
 	if (PQntuples(head) != 1)
 		return -1;
@@ -515,20 +466,20 @@ static void locked(void *context, const struct database_outcome *outcome)
 	if (outcome->result == DATABASE_FAILED) {
 		/* The lock was not given in time, or the train before it failed: what is open is closed, and those who
 		 * wait ask again. */
-		unlock(train);
+		train_unlock(train);
 		if (!strcmp(outcome->sqlstate, "25P02"))
 			return;
 		if (!worth_another_try(outcome->sqlstate) || waited_too_long(train))
-			cannot_write(train, outcome);
+			train_cannot_write(train, outcome);
 		return;
 	}
 	train->state = TRAIN_STATE_STOPPED;
 	train->refused_since = 0;
 	if (outcome->result != DATABASE_OK)
 		return;
-	if (read_head(train, outcome->results[1], &recorded_at)) {
-		unlock(train);
-		cannot_write(train,
+	if (train_read_head(train, outcome->results[1], &recorded_at)) {
+		train_unlock(train);
+		train_cannot_write(train,
 			&(struct database_outcome){
 				.message = "the ledger's head does not fit its size", .sqlstate = "XX001" });
 		return;
@@ -537,8 +488,8 @@ static void locked(void *context, const struct database_outcome *outcome)
 	now = row_time(outcome->results[2], 0, 0);
 	service_learn_time(train->service, now);
 	if (train_clock_check(&train->clock, now, recorded_at, loop_now(service_loop(train->service)))) {
-		unlock(train);
-		fail_waiting(train);
+		train_unlock(train);
+		train_fail_waiting(train);
 		loop_timer_set(&train->probe, PROBE_INTERVAL);
 		service_changed(train->service);
 		return;
@@ -550,7 +501,7 @@ static void locked(void *context, const struct database_outcome *outcome)
 	if (train->aboard_count)
 		depart(train);
 	else
-		unlock(train);
+		train_unlock(train);
 }
 
 static void send_lock(struct train *train)
@@ -580,130 +531,6 @@ bool train_idle(const struct train *train)
 	return train->state == TRAIN_STATE_STOPPED && !train->lost && !anybody_waits(train);
 }
 
-/* ---- the connection ---- */
-
-static void ready(struct train *train)
-{
-	/* Whoever read while we did not listen to the others reads again. */
-	train->arrived = train->floor = ++train->number;
-	train->up = true;
-	service_changed(train->service);
-}
-
-static void found(void *context, const struct database_outcome *outcome)
-{
-	struct train *train = context;
-	train->state = TRAIN_STATE_STOPPED;
-	if (outcome->result == DATABASE_LOST || outcome->result == DATABASE_DOWN)
-		return; /* asked again after the next reconnection */
-	if (outcome->result == DATABASE_FAILED || outcome->warned || !says_commit(outcome)) {
-		database_reset(train->database);
-		return;
-	}
-	train->known_keys = row_int(outcome->results[1], 0, 0);
-	if (train->lost) {
-		bool arrived = row_bool(outcome->results[3], 0, 0);
-		log_info("train", "the COMMIT in doubt %s", arrived ? "had happened" : "had not happened");
-		train->lost = false;
-		ready(train);
-		if (arrived)
-			arrive(train, true);
-		else
-			turn_back(train);
-	} else {
-		ready(train);
-	}
-}
-
-/* Connected: how far the others are, and what became of a COMMIT that was not answered. */
-static void train_up(void *context)
-{
-	struct train *train = context;
-	uint8_t first[8];
-	train->state = TRAIN_STATE_FINDING;
-	train->chained = false;
-	pg_put_int8(first, (int64_t)departure_first_index(train->departure));
-	database_open(train->database);
-	database_add_text(train->database, "BEGIN");
-	database_add(train->database, &sql_train_keys_last, NULL);
-	database_add(train->database, &sql_head_lock, NULL);
-	database_add(train->database, &sql_train_find, (struct parameter[]){ { train->train_id, 16 }, { first, 8 } });
-	database_add_text(train->database, "COMMIT");
-	database_send(train->database, found, train);
-}
-
-static void train_down(void *context)
-{
-	struct train *train = context;
-	train->up = false;
-	train->state = TRAIN_STATE_STOPPED;
-	train->chained = false;
-	fail_waiting(train);
-	service_changed(train->service);
-}
-
-/* ---- while the ledger cannot be written ---- */
-
-static bool probed_well(struct train *train, const struct database_outcome *outcome)
-{
-	int64_t recorded_at;
-	if (outcome->result != DATABASE_OK || read_head(train, outcome->results[1], &recorded_at))
-		return false;
-	int64_t now = row_time(outcome->results[2], 0, 0);
-	return !train_clock_check(&train->clock, now, recorded_at, loop_now(service_loop(train->service)));
-}
-
-static void probed(void *context, const struct database_outcome *outcome)
-{
-	struct train *train = context;
-	if (train->state != TRAIN_STATE_UNLOCKING)
-		return;
-	train->state = TRAIN_STATE_STOPPED;
-	if (outcome->result == DATABASE_FAILED)
-		unlock(train);
-	if (!probed_well(train, outcome)) {
-		loop_timer_set(&train->probe, PROBE_INTERVAL);
-		return;
-	}
-	log_info("train", "the ledger can be written again");
-	train->failing = false;
-	train->refused_since = 0;
-	service_changed(train->service);
-}
-
-/* Nobody calls a service that says NOT_SERVING, so it finds out by itself when it may say SERVING again. */
-static void probe(void *context)
-{
-	struct train *train = context;
-	uint8_t known[8];
-	if (!train->failing && !train_clock_wrong(&train->clock))
-		return;
-	if (!train->up || train->lost || train->state != TRAIN_STATE_STOPPED) {
-		loop_timer_set(&train->probe, PROBE_INTERVAL);
-		return;
-	}
-	pg_put_int8(known, train->known_keys);
-	train->state = TRAIN_STATE_UNLOCKING;
-	database_open(train->database);
-	database_add_text(train->database, "BEGIN");
-	database_add(train->database, &sql_head_lock, NULL);
-	database_add(train->database, &sql_head_news, (struct parameter[]){ { known, 8 } });
-	database_add(train->database, &sql_ledger_probe, NULL);
-	database_add_text(train->database, "ROLLBACK");
-	database_send(train->database, probed, train);
-}
-
-static void cannot_write(struct train *train, const struct database_outcome *outcome)
-{
-	if (!train->failing)
-		log_error(
-			"train", "the ledger cannot be written: %s (SQLSTATE %s)", outcome->message, outcome->sqlstate);
-	train->failing = true;
-	loop_timer_set(&train->probe, PROBE_INTERVAL);
-	fail_waiting(train);
-	service_changed(train->service);
-}
-
 struct train *train_new(struct service *service, const struct train_config *config, struct key_table *keys)
 {
 	struct train *train = mem_calloc(1, sizeof *train);
@@ -725,7 +552,7 @@ struct train *train_new(struct service *service, const struct train_config *conf
 	train->departure = departure_new();
 	train->number = 1;
 	train->arrived = 1;
-	loop_timer_init(&train->probe, service_loop(service), probe, train);
+	loop_timer_init(&train->probe, service_loop(service), train_probe, train);
 	train->database = database_new(service_loop(service), &database, &handler);
 	return train;
 }
@@ -741,7 +568,7 @@ void train_close(struct train *train)
 	list = unload(train);
 	while ((call = shift(&list)))
 		fail_call(train, call, GRPC_UNAVAILABLE, "DATABASE_UNAVAILABLE", "the service is being stopped");
-	fail_waiting(train);
+	train_fail_waiting(train);
 }
 
 void train_free(struct train *train)
