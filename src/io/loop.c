@@ -49,6 +49,9 @@ static void loop_run_hooks(struct loop *loop)
 	while (again) {
 		again = false;
 		for (size_t phase = 0; phase < LOOP_PHASES; phase++) {
+			/* A process that stood still since must not send what has died meanwhile. */
+			if (phase == LOOP_PHASE_SERVER)
+				loop->now = 0;
 			for (struct loop_hook *hook = loop->hooks[phase]; hook; hook = loop->next) {
 				loop->next = hook->next;
 				again |= hook->run(hook->context) != 0;
@@ -89,7 +92,7 @@ int64_t loop_now(const struct loop *loop)
 	 */
 	if (loop->now == 0) {
 		struct timespec now;
-		clock_gettime(CLOCK_MONOTONIC, &now);
+		clock_gettime(CLOCK_BOOTTIME, &now);
 		((struct loop *)loop)->now = now.tv_sec * MICROSECONDS + now.tv_nsec / 1000;
 	}
 	return loop->now;

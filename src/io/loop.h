@@ -30,8 +30,10 @@ void loop_stop(struct loop *loop);
 /* For events of one's own (sockets, signals). */
 struct event_base *loop_base(struct loop *loop);
 
-/* Microseconds of a clock that only goes forward (CLOCK_MONOTONIC), read once a turn. For timeouts; never for what is
- * recorded. */
+/*
+ * Microseconds of a clock that only goes forward (CLOCK_BOOTTIME: the time of a suspended machine counts), read once a
+ * turn and again before what is queued for peers leaves. For timeouts; never for what is recorded.
+ */
 int64_t loop_now(const struct loop *loop);
 
 /*

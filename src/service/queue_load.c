@@ -242,8 +242,7 @@ static void wake_for_what_follows(struct queue *queue, const struct load *load)
  * committed while they were read may stand before them. */
 static void turn_the_page(struct queue *queue, const struct load *load)
 {
-	static const struct place front;
-	bool was_paging = memcmp(&queue->place, &front, sizeof front) != 0;
+	bool was_paging = queue->place.due_at != 0;
 	if (load->fresh >= load->amount || load->left) {
 		queue->place = load->last;
 		queue->wanted |= !load->left;
