@@ -16,6 +16,9 @@ install(FILES deploy/needtoknowd.yaml deploy/policy.yaml
 install(FILES deploy/sql/roles.sql deploy/sql/reference.sql
   DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/needtoknow/examples/sql COMPONENT runtime)
 install(FILES LICENSE NOTICE README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/needtoknow COMPONENT runtime OPTIONAL)
+install(FILES doc/needtoknow.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT runtime)
+install(FILES doc/needtoknowd.8 DESTINATION ${CMAKE_INSTALL_MANDIR}/man8 COMPONENT runtime)
+install(FILES share/bash-completion/needtoknow DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT runtime)
 install(DIRECTORY proto/needtoknow DESTINATION ${CMAKE_INSTALL_DATADIR}/needtoknow/proto COMPONENT runtime)
 
 set(CPACK_GENERATOR DEB)

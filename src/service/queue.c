@@ -209,6 +209,9 @@ void queue_writable(struct subscription *subscription)
 {
 	struct queue *queue = subscription->queue;
 	struct flight *flight, *next;
+	queue->wanted = true;
+	if (!queue->held)
+		return;
 	HASH_ITER (hh, queue->flights, flight, next) {
 		if (flight->held_until != INT64_MAX)
 			continue;
@@ -217,7 +220,6 @@ void queue_writable(struct subscription *subscription)
 		queue->held--;
 		queue_begin_again(queue);
 	}
-	queue->wanted = true;
 }
 
 /* ---- flights ---- */

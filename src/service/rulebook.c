@@ -19,6 +19,7 @@
 
 #define POLICY_FILE_MAX ((size_t)1 << 20)
 #define RETRY_INTERVAL INT64_C(2000000)
+#define UNFIT_MAX 64
 #define REFRESH_INTERVAL INT64_C(1000000)
 
 /* Each view has a connection of its own: a slow or locked one delays nobody else's deliveries. */
@@ -50,6 +51,9 @@ struct rulebook {
 		struct policy_text *next;
 	} * pending;
 	int highest;
+	int unfit[UNFIT_MAX]; /* policies kept from before that cannot be used; looked at again at the next start or
+				 reload */
+	size_t unfit_count;
 };
 
 static void take_next(struct rulebook *rulebook);
@@ -160,6 +164,20 @@ static void log_problems(const struct catalogue *catalogue, const char *which)
 	}
 }
 
+static bool is_unfit(const struct rulebook *rulebook, int number)
+{
+	for (size_t i = 0; i < rulebook->unfit_count; i++)
+		if (rulebook->unfit[i] == number)
+			return true;
+	return false;
+}
+
+static void remember_unfit(struct rulebook *rulebook, int number)
+{
+	if (rulebook->unfit_count < UNFIT_MAX)
+		rulebook->unfit[rulebook->unfit_count++] = number;
+}
+
 static void checked(void *context, struct catalogue *catalogue)
 {
 	struct rulebook *rulebook = context;
@@ -190,6 +208,7 @@ static void checked(void *context, struct catalogue *catalogue)
 	} else {
 		policy_free(text->policy); /* what was shared under it waits: nothing is delivered by a rule that cannot
 					      be checked */
+		remember_unfit(rulebook, text->number);
 	}
 	catalogue_free(catalogue);
 	mem_free(text);
@@ -299,6 +318,7 @@ void rulebook_reload(struct rulebook *rulebook)
 	if (rulebook->opening || rulebook->activating)
 		return;
 	rulebook->opening = true;
+	rulebook->unfit_count = 0;
 	take_file(rulebook);
 }
 
@@ -319,17 +339,19 @@ static void known_policies(void *context, const struct database_outcome *outcome
 		struct rules *known = find_rules(rulebook, number);
 		if (known && row_bool(result, row, 3) && known != rulebook->in_force)
 			rulebook_activated(rulebook, known);
-		if (known)
+		if (known || is_unfit(rulebook, number))
 			continue;
 		struct policy *policy =
 			policy_parse(PQgetvalue(result, row, 2), (size_t)PQgetlength(result, row, 2), &error);
-		if (policy)
+		if (policy) {
 			add_pending(rulebook, policy, number, row_bool(result, row, 3));
-		else
-			log_error("policy",
-				"policy %d, kept from before, cannot be read by this version (%s): what was shared "
-				"under it waits",
-				number, error.message);
+			continue;
+		}
+		remember_unfit(rulebook, number);
+		log_error("policy",
+			"policy %d, kept from before, cannot be read by this version (%s): what was shared under it "
+			"waits",
+			number, error.message);
 	}
 	/* Once a policy is in force, the file is read again when the operator says so, and only then. */
 	if (rulebook->in_force)
