@@ -12,8 +12,8 @@ static int refuse(struct train_clock *clock, const char *what, int64_t microseco
 {
 	if (!clock->wrong)
 		log_error("clock",
-			"the database's clock stepped %s by %lld s: nothing is recorded or delivered; see the manual, "
-			"«clock»",
+			"the database's clock stepped %s by %lld s: nothing is recorded or delivered; see CLOCK in "
+			"needtoknowd(8)",
 			what, (long long)(microseconds / TIME_SECOND));
 	clock->wrong = true;
 	return -1;
