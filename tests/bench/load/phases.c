@@ -142,10 +142,10 @@ static void add_latencies(json_t *report, const char *name, struct latencies *la
 
 static void add_counters(json_t *report, const struct recipients_counters *counters)
 {
-	json_t *more = json_pack("{s:i, s:I, s:i, s:i, s:i, s:i, s:i}", "received", (int)counters->received, "values",
+	json_t *more = json_pack("{s:i, s:I, s:i, s:i, s:i, s:i}", "received", (int)counters->received, "values",
 		(json_int_t)counters->values, "repeated", (int)counters->repeated, "duplicated",
-		(int)counters->duplicated, "strangers", (int)counters->strangers, "acknowledged",
-		(int)counters->acknowledged, "acknowledge_calls", (int)counters->acknowledge_calls);
+		(int)counters->duplicated, "acknowledged", (int)counters->acknowledged, "acknowledge_calls",
+		(int)counters->acknowledge_calls);
 
 	json_object_update_new(report, more);
 }
@@ -241,9 +241,8 @@ static void say_how_far(const struct phases *phases, const char *name)
 
 	fprintf(stderr,
 		"needtoknow_load: %s of %" PRIu32 ": %" PRIu32 " shared, %" PRIu32 " received, %" PRIu32
-		" of no booking of the phase, %" PRIu32 " acknowledged\n",
-		name, phases->target, sharer_answered(phases->sharer), counters->received, counters->strangers,
-		counters->acknowledged);
+		" acknowledged\n",
+		name, phases->target, sharer_answered(phases->sharer), counters->received, counters->acknowledged);
 }
 
 json_t *phases_run(struct phases *phases, const struct phase_order *order)

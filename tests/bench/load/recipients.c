@@ -70,7 +70,10 @@ static void take(struct stream *stream, const Needtoknow__V1__Delivery *delivery
 	size_t values = count_values(delivery);
 
 	if (index < 0) {
-		recipients->counters.strangers++;
+		load_fail(load,
+			"a delivery of no booking of the phase has come: another run has left it; start on an empty "
+			"backlog",
+			NULL);
 		return;
 	}
 	struct load_booking *booking = &load->bookings[index];

@@ -33,7 +33,6 @@ struct recipients_counters {
 	uint64_t values; /* in these; none was empty */
 	uint32_t repeated; /* came again and said so */
 	uint32_t duplicated; /* came again and did not say so */
-	uint32_t strangers; /* of no booking of the phase */
 	uint32_t acknowledged; /* counted so by the server */
 	uint32_t acknowledge_calls;
 };
