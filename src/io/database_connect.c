@@ -242,6 +242,7 @@ static void set_up(struct database *database)
 	static const char *const keyed[][2] = {
 		{ "plan_cache_mode", "force_generic_plan" },
 		{ "enable_seqscan", "off" },
+		{ "enable_bitmapscan", "off" },
 		{ "enable_hashjoin", "off" },
 		{ "enable_mergejoin", "off" },
 		{ "jit", "off" },
