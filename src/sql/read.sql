@@ -85,18 +85,18 @@ LEFT JOIN LATERAL (SELECT * FROM needtoknow.recipient AS x WHERE x.recipient_id 
 LEFT JOIN LATERAL (
 	(SELECT w.due_at, w.release, 0::smallint AS serial, NULL::bytea AS commitment, 0::smallint AS latest, d.disclosure_id, d.booking_id,
 			d.subject_id, d.service, d.policy_number, d.starts_at, d.ends_at, d.expires_at, d.created_at
-		FROM needtoknow.due AS w CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = w.disclosure_id
-			AND x.state = 1 AND x.expires_at > statement_timestamp() + interval '1 second' OFFSET 0) AS d
-		WHERE w.recipient_id = u.recipient_id AND w.due_at <= statement_timestamp()
+		FROM needtoknow.due AS w
+		CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = w.disclosure_id OFFSET 0) AS d
+		WHERE d.state = 1 AND d.expires_at > statement_timestamp() + interval '1 second' AND w.recipient_id = u.recipient_id AND w.due_at <= statement_timestamp()
 			AND (w.due_at, w.disclosure_id, w.release) > (u.after_due_at, u.after_disclosure_id, u.after_release)
 		ORDER BY w.due_at, w.disclosure_id, w.release LIMIT u.amount)
 	UNION ALL
 	(SELECT s.free_at, s.release, s.serial, s.commitment, (SELECT max(m.serial) FROM needtoknow.sent AS m
 				WHERE m.disclosure_id = s.disclosure_id AND m.release = s.release), d.disclosure_id, d.booking_id,
 			d.subject_id, d.service, d.policy_number, d.starts_at, d.ends_at, d.expires_at, d.created_at
-		FROM needtoknow.sent AS s CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = s.disclosure_id
-			AND x.state = 1 AND x.expires_at > statement_timestamp() + interval '1 second' OFFSET 0) AS d
-		WHERE s.recipient_id = u.recipient_id AND s.open AND s.free_at <= statement_timestamp()
+		FROM needtoknow.sent AS s
+		CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = s.disclosure_id OFFSET 0) AS d
+		WHERE d.state = 1 AND d.expires_at > statement_timestamp() + interval '1 second' AND s.recipient_id = u.recipient_id AND s.open AND s.free_at <= statement_timestamp()
 		ORDER BY s.free_at LIMIT u.amount)
 ) AS q ON true
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = q.subject_id OFFSET 0) AS k ON true
@@ -105,8 +105,9 @@ ORDER BY u.ord, q.commitment IS NOT NULL, q.due_at, q.disclosure_id, q.release;
 -- name: sent_open
 -- Which of these deliveries still wait for an acknowledgement.
 SELECT u.ord FROM unnest($1::uuid[], $2::smallint[], $3::smallint[]) WITH ORDINALITY AS u(disclosure_id, release, serial, ord)
-WHERE EXISTS (SELECT FROM needtoknow.sent AS s WHERE s.disclosure_id = u.disclosure_id AND s.release = u.release AND s.serial = u.serial
-	AND s.open);
+CROSS JOIN LATERAL (SELECT x.open FROM needtoknow.sent AS x WHERE x.disclosure_id = u.disclosure_id AND x.release = u.release
+	AND x.serial = u.serial OFFSET 0) AS s
+WHERE s.open;
 
 -- name: sent_serials
 -- How often each release of a disclosure was sent, under how many delivery ids, and the entry of the last.

@@ -1,5 +1,6 @@
 -- A look-up is a LATERAL with OFFSET 0 and an UPDATE goes by ctid: joined to unnest() directly, a plan that was made while a table was
--- (nearly) empty walks the whole index for each row, and a generic plan stays. The head's lock keeps every ctid in its place.
+-- (nearly) empty walks the whole index for each row, and a generic plan stays. What a partial index is made for (`open`, `state`) is asked
+-- outside, or the planner would take that index to be as good as the key. The head's lock keeps every ctid in its place.
 
 -- name: head_lock
 -- A statement of its own: locking and reading the rest in one returned rows from before the wait.
@@ -80,8 +81,8 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::inte
 WITH ended AS (
 	UPDATE needtoknow.disclosure AS d SET state = u.state, ended_index = u.ended_index
 	FROM (SELECT n.state, n.ended_index, e.ctid FROM unnest($1::uuid[], $2::smallint[], $3::bigint[]) AS n(disclosure_id, state, ended_index)
-		CROSS JOIN LATERAL (SELECT x.ctid FROM needtoknow.disclosure AS x WHERE x.disclosure_id = n.disclosure_id AND x.state = 1 OFFSET 0)
-			AS e) AS u
+		CROSS JOIN LATERAL (SELECT x.ctid, x.state FROM needtoknow.disclosure AS x WHERE x.disclosure_id = n.disclosure_id OFFSET 0) AS e
+		WHERE e.state = 1) AS u
 	WHERE d.ctid = u.ctid
 	RETURNING 1)
 SELECT needtoknow.require((SELECT count(*) FROM ended), cardinality($1::uuid[]));
@@ -124,8 +125,9 @@ SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::bigint[], $
 -- The earlier sending of what is now sent again no longer waits for an acknowledgement: the new one does.
 UPDATE needtoknow.sent AS s SET open = false
 FROM (SELECT e.ctid FROM unnest($1::uuid[], $2::smallint[], $3::bigint[]) AS n(disclosure_id, release, ledger_index)
-	CROSS JOIN LATERAL (SELECT x.ctid FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id AND x.release = n.release
-		AND x.ledger_index < n.ledger_index AND x.open OFFSET 0) AS e) AS u
+	CROSS JOIN LATERAL (SELECT x.ctid, x.open FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id AND x.release = n.release
+		AND x.ledger_index < n.ledger_index OFFSET 0) AS e
+	WHERE e.open) AS u
 WHERE s.ctid = u.ctid;
 
 -- name: write_sent_acknowledged
@@ -140,14 +142,16 @@ WHERE s.ctid = u.ctid;
 UPDATE needtoknow.sent AS s SET free_at = u.free_at
 FROM (SELECT n.free_at, e.ctid
 	FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::timestamptz[]) AS n(disclosure_id, release, serial, free_at)
-	CROSS JOIN LATERAL (SELECT x.ctid FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id AND x.release = n.release
-		AND x.serial = n.serial AND x.open OFFSET 0) AS e) AS u
+	CROSS JOIN LATERAL (SELECT x.ctid, x.open FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id AND x.release = n.release
+		AND x.serial = n.serial OFFSET 0) AS e
+	WHERE e.open) AS u
 WHERE s.ctid = u.ctid;
 
 -- name: write_sent_closed
 UPDATE needtoknow.sent AS s SET open = false
 FROM (SELECT e.ctid FROM unnest($1::uuid[]) AS n(disclosure_id)
-	CROSS JOIN LATERAL (SELECT x.ctid FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id AND x.open OFFSET 0) AS e) AS u
+	CROSS JOIN LATERAL (SELECT x.ctid, x.open FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id OFFSET 0) AS e
+	WHERE e.open) AS u
 WHERE s.ctid = u.ctid;
 
 -- name: write_withdrawal
