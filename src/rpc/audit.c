@@ -20,6 +20,7 @@
  * filter the entries are found through it; without one the ledger is walked, skipping packed rows that hold nothing of
  * what is asked.
  */
+#define ASKING_LASTS (3600 * TIME_SECOND)
 #define LIST_ASK_STEP 3 /* list_ask, in the table below */
 #define ROWS_AT_ONCE 32
 /* A page that finds little gives what it has, and a token to go on from, after so many rows. */
@@ -32,7 +33,10 @@ struct list {
 	struct entry_filter filter;
 	int32_t page_size;
 	bool first_page, end;
-	int64_t position; /* the last index that was looked at */
+	struct {
+		int64_t index; /* the last that was looked at */
+		int64_t recorded_at; /* when it was last recorded that this listing is being read */
+	} position;
 	unsigned readings;
 	struct subject subject;
 
@@ -63,9 +67,13 @@ static enum step_result list_decode(struct call *call)
 	if (!request_page_token(call, request->page_token, list->filter.scope, sizeof list->filter.scope,
 		    &list->position, sizeof list->position, &found))
 		return STEP_DONE;
-	list->first_page = !found;
+	/* A token that is kept and read on from days later is another asking. */
+	int64_t now = service_guess_time(call->service);
+	list->first_page = !found || now - list->position.recorded_at > ASKING_LASTS;
 	if (!found)
-		list->position = request->newest_first ? INT64_MAX : -1;
+		list->position.index = request->newest_first ? INT64_MAX : -1;
+	if (list->first_page)
+		list->position.recorded_at = now;
 	list->found = call_alloc(call, (size_t)list->page_size * sizeof *list->found);
 	list->indices = call_alloc(call, (size_t)list->page_size * sizeof *list->indices);
 	return STEP_NEXT;
@@ -175,11 +183,12 @@ static bool asked_for(const struct list *list, uint64_t index)
 static void look(struct call *call, struct list *list, uint64_t index, const uint8_t *body, size_t length)
 {
 	bool newest_first = list->request->newest_first;
-	if (full(list) || (newest_first ? (int64_t)index >= list->position : (int64_t)index <= list->position))
+	if (full(list) ||
+		(newest_first ? (int64_t)index >= list->position.index : (int64_t)index <= list->position.index))
 		return;
 	if (list->filter.by && !asked_for(list, index))
 		return;
-	list->position = (int64_t)index;
+	list->position.index = (int64_t)index;
 	keep(call, list, index, body, length);
 }
 
@@ -261,7 +270,7 @@ static void ask_rows(struct call *call, struct list *list)
 	bool newest_first = list->request->newest_first;
 	list->rows = 0;
 	batch_read(call, newest_first ? &rows_backward : &rows_forward, list,
-		(struct cell[]){ cell_number(list->position), cell_number((int64_t)filter->kinds),
+		(struct cell[]){ cell_number(list->position.index), cell_number((int64_t)filter->kinds),
 			cell_number(filter->recorded_from), cell_number(filter->recorded_until),
 			cell_number(ROWS_AT_ONCE) });
 }
@@ -274,7 +283,7 @@ static void ask_indices(struct call *call, struct list *list)
 	batch_read(call, &indices_by[filter->by], list,
 		(struct cell[]){ cell_bytes(filter->by_disclosure ? filter->disclosure_id : NULL, 16),
 			cell_text(filter->subject_id), cell_text(filter->booking_id), cell_text(filter->recipient_id),
-			cell_number(direction), cell_number(list->position), cell_number(list->page_size) });
+			cell_number(direction), cell_number(list->position.index), cell_number(list->page_size) });
 }
 
 static enum step_result list_ask(struct call *call)
@@ -306,7 +315,7 @@ static enum step_result list_gather(struct call *call)
 		return STEP_WAIT;
 	list->end = list->filter.by ? list->index_count < (size_t)list->page_size : list->rows < ROWS_AT_ONCE;
 	if (list->filter.by && list->index_count && !full(list))
-		list->position = list->indices[list->index_count - 1];
+		list->position.index = list->indices[list->index_count - 1];
 	if (!full(list) && !list->end && ++list->readings < READINGS_MAX) {
 		call->step = LIST_ASK_STEP;
 		return STEP_NEXT;

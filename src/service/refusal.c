@@ -31,21 +31,23 @@ static enum step_result role_commit(struct call *call)
 
 static enum boarding role_board(struct call *call, struct departure *departure)
 {
+	struct recorded *recorded = call_alloc(call, sizeof *recorded);
 	struct entry_draft draft;
 	entry_begin(&draft, call, NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_REFUSED);
 	draft.entry.reason = NEEDTOKNOW__V1__REASON__REASON_ROLE_NOT_ALLOWED;
-	departure_entry(departure, &draft.entry);
+	call->state = recorded;
+	*recorded = departure_entry(departure, &draft.entry);
 	return BOARDED;
 }
 
-static enum step_result role_done(struct call *call)
+static enum step_result role_reply(struct call *call)
 {
-	(void)call;
-	return STEP_DONE;
+	return refusal_reply(call, NEEDTOKNOW__V1__REASON__REASON_ROLE_NOT_ALLOWED, call->state);
 }
 
+/* What a call becomes whose caller's role may not make it. */
 static const struct method role_method = {
-	.steps = { role_commit, role_done },
+	.steps = { role_commit, role_reply },
 	.board = role_board,
 	.train_class = TRAIN_SHARE,
 };
@@ -69,11 +71,11 @@ static bool recorded_lately(const struct call *call)
 
 void role_refused(struct call *call)
 {
-	refusal_reply(call, NEEDTOKNOW__V1__REASON__REASON_ROLE_NOT_ALLOWED, NULL);
-	if (!recorded_lately(call)) {
-		struct call *record = call_new_own(call->service, &role_method);
-		record->actor = arena_strdup(record->arena, call->actor);
-		call_run(record);
+	if (recorded_lately(call)) {
+		refusal_reply(call, NEEDTOKNOW__V1__REASON__REASON_ROLE_NOT_ALLOWED, NULL);
+		call_abandon(call);
+		return;
 	}
-	call_abandon(call);
+	call->method = &role_method;
+	call_run(call);
 }

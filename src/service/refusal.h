@@ -10,8 +10,8 @@
 enum step_result refusal_reply(struct call *call, Needtoknow__V1__Reason reason, const struct recorded *recorded);
 
 /*
- * A method was called by another role. An entry at most once a minute a caller, so that nobody fills the ledger by
- * asking; the call is answered and ends.
+ * A method was called by another role: the call is refused and ends. An entry, committed before the answer, but at most
+ * once a minute a caller, so that nobody fills the ledger by asking.
  */
 void role_refused(struct call *call);
 
