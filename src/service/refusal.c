@@ -45,11 +45,21 @@ static enum step_result role_reply(struct call *call)
 	return refusal_reply(call, NEEDTOKNOW__V1__REASON__REASON_ROLE_NOT_ALLOWED, call->state);
 }
 
+/* It could not be recorded; it is refused all the same. */
+static void role_failed(struct call *call)
+{
+	Needtoknow__V1__Reason reason = NEEDTOKNOW__V1__REASON__REASON_ROLE_NOT_ALLOWED;
+	call->status = (struct status){
+		.code = reason_code(reason), .reason = reason_name(reason), .message = reason_message(reason)
+	};
+}
+
 /* What a call becomes whose caller's role may not make it. */
 static const struct method role_method = {
 	.steps = { role_commit, role_reply },
 	.board = role_board,
 	.train_class = TRAIN_SHARE,
+	.failed = role_failed,
 };
 
 /* A small table of who was recorded when; a collision costs an entry too few or too many, once a minute. */

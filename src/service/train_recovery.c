@@ -15,6 +15,18 @@ static void ready(struct train *train)
 	service_changed(train->service);
 }
 
+/* An OK that a crash could take back would be none (P6). */
+static void check_durability(const PGresult *result)
+{
+	if (!row_bool(result, 0, 0))
+		log_warning("train",
+			"synchronous_commit was off for our role: it is on for this connection; switch it on for good");
+	if (!row_bool(result, 0, 1))
+		log_error("train",
+			"the database runs with fsync off: what is answered OK does not survive a crash of its "
+			"machine");
+}
+
 static void found(void *context, const struct database_outcome *outcome)
 {
 	struct train *train = context;
@@ -22,9 +34,12 @@ static void found(void *context, const struct database_outcome *outcome)
 	if (outcome->result == DATABASE_LOST || outcome->result == DATABASE_DOWN)
 		return; /* asked again after the next reconnection */
 	if (outcome->result == DATABASE_FAILED || outcome->warned || !train_says_commit(outcome)) {
+		log_warning("train", "the ledger's head cannot be had: %s (SQLSTATE %s)", outcome->message,
+			outcome->sqlstate);
 		database_reset(train->database);
 		return;
 	}
+	check_durability(outcome->results[4]);
 	train->known_keys = row_int(outcome->results[1], 0, 0);
 	if (train->lost) {
 		bool arrived = row_bool(outcome->results[3], 0, 0);
@@ -53,6 +68,7 @@ void train_up(void *context)
 	database_add(train->database, &sql_train_keys_last, NULL);
 	database_add(train->database, &sql_head_lock, NULL);
 	database_add(train->database, &sql_train_find, (struct parameter[]){ { train->train_id, 16 }, { first, 8 } });
+	database_add(train->database, &sql_durability, NULL);
 	database_add_text(train->database, "COMMIT");
 	database_send(train->database, found, train);
 }

@@ -40,6 +40,12 @@ SELECT coalesce(max(train_number), 0) FROM needtoknow.train_keys;
 UPDATE needtoknow.head SET train_id = train_id RETURNING train_id = $1::bytea
 	OR EXISTS (SELECT FROM needtoknow.ledger AS l WHERE l.first_index = $2::bigint AND l.train_id = $1::bytea);
 
+-- name: durability
+-- Was a COMMIT of ours as durable as an OK must be? Where it was not, it is from now on, for this connection.
+SELECT current_setting('synchronous_commit') <> 'off', current_setting('fsync') = 'on',
+	set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+		ELSE current_setting('synchronous_commit') END, false);
+
 -- name: train_notify
 SELECT pg_notify('needtoknow', $1::text);
 

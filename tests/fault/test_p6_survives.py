@@ -92,3 +92,25 @@ def test_p6_an_app_that_crashed_gets_again_what_it_did_not_acknowledge(world):
             size = ledger.size(world.sandbox)
             until(lambda: world.sandbox.database_now() > protos.seconds(again.receipt.recorded_at) + 2.5, 10)
             assert not ledger.of_kind(ledger.entries(world.sandbox, size), "DELIVERED"), "acknowledged, it does not come again"
+
+
+def test_p6_an_ok_survives_a_role_whose_commits_do_not_wait(world):
+    """synchronous_commit off for the role would let a crash take back what was answered; the train does not have it."""
+    sandbox, recipient = world.sandbox, world.recipient()
+    sandbox.query("ALTER ROLE needtoknow_state SET synchronous_commit = off")
+    sandbox.query("ALTER SYSTEM SET wal_writer_delay = '10s'")
+    sandbox.query("SELECT pg_reload_conf()")
+    try:
+        sandbox.restart()
+        for _ in range(3):
+            shared = world.share(world.person(), recipient)
+            sandbox.stop_postgres("immediate")
+            sandbox.start_postgres()
+            sandbox.wait_serving()
+            assert get(world, shared.disclosure_id).state == protos.common.DISCLOSURE_STATE_ACTIVE
+        assert "synchronous_commit was off" in sandbox.log()
+    finally:
+        sandbox.query("ALTER ROLE needtoknow_state RESET synchronous_commit")
+        sandbox.query("ALTER SYSTEM RESET wal_writer_delay")
+        sandbox.query("SELECT pg_reload_conf()")
+        sandbox.restart()
