@@ -12,6 +12,8 @@
 #define BATCH_ROWS_MAX 512
 /* With one on its way and one being answered, what comes meanwhile gathers: batches grow with load. */
 #define BATCHES_IN_FLIGHT_MAX 2
+#define PATIENCE (2 * TIME_SECOND)
+#define LOOK_INTERVAL (TIME_SECOND / 20)
 
 struct asker {
 	struct call *call;
@@ -34,18 +36,26 @@ struct gathering {
 	struct batches *batches;
 	struct batch *waiting; /* in order; the last may still grow */
 	unsigned in_flight;
+	int64_t waits_since; /* loop time at which its connection was first found to be away; 0: it is there */
 	UT_hash_handle hh;
 };
 
 struct batches {
 	struct service *service;
+	struct loop_timer again; /* looks whether a connection is back */
 	struct gathering *gatherings;
 };
+
+static void look_again(void *context)
+{
+	(void)context; /* the turn's end does */
+}
 
 struct batches *batches_new(struct service *service)
 {
 	struct batches *batches = mem_calloc(1, sizeof *batches);
 	batches->service = service;
+	loop_timer_init(&batches->again, service_loop(service), look_again, batches);
 	return batches;
 }
 
@@ -67,6 +77,7 @@ void batches_free(struct batches *batches)
 		HASH_DEL(batches->gatherings, gathering);
 		mem_free(gathering);
 	}
+	loop_timer_release(&batches->again);
 	mem_free(batches);
 }
 
@@ -217,6 +228,40 @@ static struct database *database_of(const struct batches *batches, const struct 
 	return kind->source;
 }
 
+void batches_close(struct batches *batches)
+{
+	struct gathering *gathering, *next;
+	HASH_ITER (hh, batches->gatherings, gathering, next) {
+		while (gathering->waiting) {
+			struct batch *batch = gathering->waiting;
+			LL_DELETE(gathering->waiting, batch);
+			fail(batch);
+			for (size_t i = 0; i < batch->count; i++)
+				wake(&batch->askers[i]);
+			batch_free(batch);
+		}
+	}
+}
+
+/*
+ * While our own state is reachable, a connection that was lost with others is back in a moment, and a reading waits
+ * that moment rather than fail.
+ */
+static bool is_worth_waiting(struct batches *batches, struct gathering *gathering, const struct database *database)
+{
+	int64_t now = loop_now(service_loop(batches->service));
+	if (database_up(database) || !database_up(service_database_state(batches->service))) {
+		gathering->waits_since = 0;
+		return false;
+	}
+	if (!gathering->waits_since)
+		gathering->waits_since = now;
+	if (now - gathering->waits_since > PATIENCE)
+		return false;
+	loop_timer_set(&batches->again, LOOK_INTERVAL);
+	return true;
+}
+
 int batches_flush(struct batches *batches)
 {
 	struct gathering *gathering, *next;
@@ -225,6 +270,8 @@ int batches_flush(struct batches *batches)
 		while (gathering->waiting && gathering->in_flight < BATCHES_IN_FLIGHT_MAX) {
 			struct batch *batch = gathering->waiting;
 			struct database *database = database_of(batches, gathering->kind);
+			if (is_worth_waiting(batches, gathering, database))
+				break;
 			LL_DELETE(gathering->waiting, batch);
 			gathering->in_flight++;
 			database_open(database);

@@ -30,6 +30,8 @@ struct read_kind {
 struct batches;
 
 struct batches *batches_new(struct service *service);
+/* The service ends: what still waits to be asked fails. */
+void batches_close(struct batches *batches);
 void batches_free(struct batches *batches);
 
 /*

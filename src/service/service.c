@@ -572,6 +572,7 @@ void service_free(struct service *service)
 	database_free(service->state);
 	database_free(service->listing);
 	database_free(service->audit);
+	batches_close(service->batches);
 	rulebook_free(service->rulebook);
 	train_free(service->train);
 	sweeper_free(service->sweeper);
