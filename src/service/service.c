@@ -604,8 +604,3 @@ void service_reload(struct service *service)
 {
 	rulebook_reload(service->rulebook);
 }
-
-bool service_idle(const struct service *service)
-{
-	return service->calls == 0;
-}

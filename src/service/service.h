@@ -52,8 +52,6 @@ void service_on_state(struct service *service, void (*changed)(void *context), v
 
 int service_listen(struct service *service, int socket);
 void service_drain(struct service *service, uint32_t timeout_ms, void (*done)(void *context), void *context);
-/* No call is in it. */
-bool service_idle(const struct service *service);
 /* Reads the policy file again. */
 void service_reload(struct service *service);
 

@@ -529,11 +529,6 @@ int train_depart(struct train *train)
 	return 1;
 }
 
-bool train_idle(const struct train *train)
-{
-	return train->state == TRAIN_STATE_STOPPED && !train->lost && !anybody_waits(train);
-}
-
 struct train *train_new(struct service *service, const struct train_config *config, struct key_table *keys)
 {
 	struct train *train = mem_calloc(1, sizeof *train);

@@ -46,8 +46,6 @@ void train_leave(struct call *call);
 
 /* Has the train leave if anybody waits. At the end of a turn; nonzero when it did something. */
 int train_depart(struct train *train);
-/* Nobody waits and none is on its way. */
-bool train_idle(const struct train *train);
 
 struct train_counters {
 	uint64_t trains, calls, entries, failures, bisections, again, unknown;
