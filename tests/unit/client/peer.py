@@ -62,6 +62,7 @@ class Script:
         self.streams = []
         self.log = []
         self.refuse = set()
+        self.confirm_after = 0  # seconds that a confirmation takes
         self.lock = threading.Lock()
 
     def note(self, *words):
@@ -152,6 +153,7 @@ class Peer(grpc.GenericRpcHandler):
         scenario = json.loads(request)
         self.script.streams = scenario["streams"]
         self.script.refuse = set(scenario.get("refuse", []))
+        self.script.confirm_after = scenario.get("confirm_after", 0)
         return b""
 
     def test_log(self, request, context):
@@ -217,6 +219,7 @@ class Peer(grpc.GenericRpcHandler):
         for item in request.items:
             if "never" in item.disclosure_id:
                 context.abort(grpc.StatusCode.FAILED_PRECONDITION, "was not withdrawn")
+        time.sleep(self.script.confirm_after)
         for item in request.items:
             outcome = delivery_pb2.DeletionOutcome.Name(item.outcome).removeprefix("DELETION_OUTCOME_")
             self.script.note("confirmed", item.disclosure_id, outcome, item.ground)
