@@ -34,6 +34,13 @@ extern "C" {
 	X(DeliveryService, acknowledge, Acknowledge)                                                                   \
 	X(DeliveryService, confirm_deletion, ConfirmDeletion)                                                          \
 	X(AuditService, list_entries, ListEntries)                                                                     \
+	X(AuditService, get_subject_report, GetSubjectReport)                                                          \
+	X(AuditService, get_exposure, GetExposure)                                                                     \
+	X(AuditService, get_register, GetRegister)                                                                     \
+	X(AuditService, list_overdue_deletions, ListOverdueDeletions)                                                  \
+	X(AuditService, get_checkpoint, GetCheckpoint)                                                                 \
+	X(AuditService, get_inclusion_proof, GetInclusionProof)                                                        \
+	X(AuditService, get_consistency_proof, GetConsistencyProof)                                                    \
 	X(RegistryService, put_recipient, PutRecipient)                                                                \
 	X(RegistryService, suspend_recipient, SuspendRecipient)                                                        \
 	X(RegistryService, resume_recipient, ResumeRecipient)                                                          \
@@ -67,6 +74,8 @@ NEEDTOKNOW_UNARY_METHODS(NEEDTOKNOW_DECLARE_METHOD)
 
 /* The stream of a recipient; <needtoknow/receiver.h> does all that a receiving app should do with it. */
 extern const struct needtoknow_method needtoknow_method_receive;
+/* Entries of the ledger as they are recorded; for needtoknow_stream(). */
+extern const struct needtoknow_method needtoknow_method_stream_entries;
 
 #ifdef __cplusplus
 }

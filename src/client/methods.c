@@ -9,3 +9,4 @@
 
 NEEDTOKNOW_UNARY_METHODS(DEFINE_METHOD)
 DEFINE_METHOD(DeliveryService, receive, Receive)
+DEFINE_METHOD(AuditService, stream_entries, StreamEntries)

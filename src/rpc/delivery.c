@@ -361,7 +361,8 @@ static enum boarding confirm_board(struct call *call, struct departure *departur
 		struct recorded recorded = departure_entry(departure, &draft.entry);
 		departure_write(departure, WRITE_DELETION_CONFIRMED,
 			(struct cell[]){ cell_bytes(item->disclosure_id, 16), cell_text(call->device),
-				cell_number((int64_t)recorded.index), cell_number((int64_t)item->item->outcome),
+				cell_number((int64_t)recorded.index), cell_number(departure_now(departure)),
+				cell_number((int64_t)item->item->outcome),
 				cell_text(retained ? item->item->ground : NULL), cell_number(item->until) });
 		boarded = true;
 	}

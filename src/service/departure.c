@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <uthash.h>
 
 #define ENTRY_LENGTH_MAX 65535
 #define BODIES_MAX ((size_t)128 << 20)
@@ -38,9 +39,19 @@ static const struct {
 	[WRITE_WITHDRAWAL] = { &sql_write_withdrawal,
 		{ PG_UUID, PG_TEXT, PG_TEXT, PG_INT2, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_INT8, PG_BYTEA } },
 	[WRITE_DELETION_CONFIRMED] = { &sql_write_deletion_confirmed,
-		{ PG_UUID, PG_TEXT, PG_INT8, PG_INT2, PG_TEXT, PG_TIMESTAMPTZ } },
+		{ PG_UUID, PG_TEXT, PG_INT8, PG_TIMESTAMPTZ, PG_INT2, PG_TEXT, PG_TIMESTAMPTZ } },
 	[WRITE_ENTRY_REFERENCE] = { &sql_write_entry_reference,
 		{ PG_INT8, PG_UUID, PG_TEXT, PG_TEXT, PG_TEXT, PG_TEXT } },
+	[WRITE_VERIFIER_KEY] = { &sql_write_verifier_key, { PG_INT8, PG_TEXT } },
+	[WRITE_PRUNED] = { &sql_write_pruned, { PG_INT8, PG_INT8, PG_TIMESTAMPTZ } },
+	[WRITE_RECIPIENT_SLICE] = { &sql_write_recipient_slice, { PG_TEXT, PG_INT8, PG_INT4, PG_INT4, PG_INT4 } },
+};
+
+/* Where a recipient's entries stand in the packed row: from its first to behind its last. */
+struct slice {
+	char *recipient_id;
+	size_t ordinal, at, end;
+	UT_hash_handle hh;
 };
 
 struct departure {
@@ -49,6 +60,7 @@ struct departure {
 	struct merkle_frontier frontier;
 	uint64_t kinds; /* bit k: an entry of kind k */
 	struct buffer bodies; /* u16 length and bytes of each entry */
+	struct slice *slices;
 	size_t rows;
 	struct columns columns[WRITE_KINDS];
 };
@@ -62,10 +74,21 @@ struct departure *departure_new(void)
 	return departure;
 }
 
+static void forget_slices(struct departure *departure)
+{
+	struct slice *slice, *next;
+	HASH_ITER (hh, departure->slices, slice, next) {
+		HASH_DEL(departure->slices, slice);
+		mem_free(slice->recipient_id);
+		mem_free(slice);
+	}
+}
+
 void departure_free(struct departure *departure)
 {
 	if (!departure)
 		return;
+	forget_slices(departure);
 	for (int kind = 0; kind < WRITE_KINDS; kind++)
 		columns_release(&departure->columns[kind]);
 	buffer_release(&departure->bodies);
@@ -77,6 +100,7 @@ void departure_clear(struct departure *departure)
 	for (int kind = 0; kind < WRITE_KINDS; kind++)
 		if (departure->columns[kind].rows)
 			columns_clear(&departure->columns[kind]);
+	forget_slices(departure);
 	buffer_clear(&departure->bodies);
 	departure->kinds = 0;
 	departure->rows = 0;
@@ -95,6 +119,21 @@ int64_t departure_now(const struct departure *departure)
 	return departure->now;
 }
 
+/* The entry that begins at `at` and ends where the bodies end now is one of this recipient's. */
+static void extend_slice(struct departure *departure, const char *recipient_id, size_t at)
+{
+	struct slice *slice;
+	HASH_FIND_STR(departure->slices, recipient_id, slice);
+	if (!slice) {
+		slice = mem_calloc(1, sizeof *slice);
+		slice->recipient_id = mem_strdup(recipient_id);
+		slice->ordinal = departure_entries(departure);
+		slice->at = at;
+		HASH_ADD_KEYPTR(hh, departure->slices, slice->recipient_id, strlen(slice->recipient_id), slice);
+	}
+	slice->end = departure->bodies.length;
+}
+
 struct recorded departure_entry(struct departure *departure, Needtoknow__V1__LedgerEntry *entry)
 {
 	Google__Protobuf__Timestamp recorded_at;
@@ -105,12 +144,15 @@ struct recorded departure_entry(struct departure *departure, Needtoknow__V1__Led
 	size_t length = needtoknow__v1__ledger_entry__get_packed_size(entry);
 	assert(length <= ENTRY_LENGTH_MAX && entry->kind > 0 && entry->kind < 64);
 
+	size_t at = departure->bodies.length;
 	int failed = buffer_append_u16(&departure->bodies, (uint16_t)length);
 	uint8_t *body = buffer_reserve(&departure->bodies, length);
 	assert(!failed && body);
 	needtoknow__v1__ledger_entry__pack(entry, body);
 	merkle_leaf(body, length, &recorded.leaf);
 	buffer_commit(&departure->bodies, length);
+	if (entry->recipient_id && *entry->recipient_id)
+		extend_slice(departure, entry->recipient_id, at);
 	merkle_append(&departure->frontier, &recorded.leaf);
 	departure->kinds |= UINT64_C(1) << entry->kind;
 	entry->recorded_at = NULL;
@@ -169,9 +211,21 @@ static int send_ledger(const struct departure *departure, struct database *datab
 	return entries ? 2 : 1;
 }
 
-int departure_send(const struct departure *departure, struct database *database, const uint8_t train_id[16])
+static void write_slices(struct departure *departure)
+{
+	struct slice *slice, *next;
+	HASH_ITER (hh, departure->slices, slice, next)
+		departure_write(departure, WRITE_RECIPIENT_SLICE,
+			(struct cell[]){ cell_text(slice->recipient_id), cell_number((int64_t)departure->first_index),
+				cell_number((int64_t)slice->ordinal), cell_number((int64_t)slice->at),
+				cell_number((int64_t)(slice->end - slice->at)) });
+	forget_slices(departure);
+}
+
+int departure_send(struct departure *departure, struct database *database, const uint8_t train_id[16])
 {
 	int sent = 0;
+	write_slices(departure);
 	for (int kind = 0; kind < WRITE_KINDS; kind++) {
 		if (!departure->columns[kind].rows)
 			continue;

@@ -33,6 +33,9 @@ enum write_kind {
 	WRITE_WITHDRAWAL,
 	WRITE_DELETION_CONFIRMED,
 	WRITE_ENTRY_REFERENCE,
+	WRITE_VERIFIER_KEY,
+	WRITE_PRUNED,
+	WRITE_RECIPIENT_SLICE, /* made by departure_send() from the entries */
 	WRITE_KINDS,
 };
 
@@ -66,6 +69,6 @@ const struct merkle_frontier *departure_frontier(const struct departure *departu
 bool departure_loaded(const struct departure *departure);
 
 /* Adds the statements of all that was loaded to the open segment: rows, entries, the head. Returns how many. */
-int departure_send(const struct departure *departure, struct database *database, const uint8_t train_id[16]);
+int departure_send(struct departure *departure, struct database *database, const uint8_t train_id[16]);
 
 #endif

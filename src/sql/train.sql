@@ -168,10 +168,11 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[], $5::tim
 -- name: write_deletion_confirmed
 WITH confirmed AS (
 	UPDATE needtoknow.withdrawal AS w
-	SET confirmed_index = u.ledger_index, outcome = u.outcome, ground = u.ground, retained_until = u.retained_until
+	SET confirmed_index = u.ledger_index, confirmed_at = u.confirmed_at, outcome = u.outcome, ground = u.ground,
+		retained_until = u.retained_until
 	FROM (SELECT n.*, e.ctid AS row
-		FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::smallint[], $5::text[], $6::timestamptz[])
-			AS n(disclosure_id, device, ledger_index, outcome, ground, retained_until)
+		FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::timestamptz[], $5::smallint[], $6::text[], $7::timestamptz[])
+			AS n(disclosure_id, device, ledger_index, confirmed_at, outcome, ground, retained_until)
 		CROSS JOIN LATERAL (SELECT x.ctid FROM needtoknow.withdrawal AS x WHERE x.disclosure_id = n.disclosure_id AND x.device = n.device
 			OFFSET 0) AS e) AS u
 	WHERE w.ctid = u.row
@@ -181,3 +182,15 @@ SELECT needtoknow.require((SELECT count(*) FROM confirmed), cardinality($1::uuid
 -- name: write_entry_reference
 INSERT INTO needtoknow.entry_reference (ledger_index, disclosure_id, subject_id, booking_id, recipient_id, remark)
 SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[]);
+
+-- name: write_verifier_key
+INSERT INTO needtoknow.verifier_key (ledger_index, verifier_keys)
+SELECT * FROM unnest($1::bigint[], $2::text[]);
+
+-- name: write_pruned
+INSERT INTO needtoknow.pruned (until, ledger_index, recorded_at)
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[]);
+
+-- name: write_recipient_slice
+INSERT INTO needtoknow.recipient_slice (recipient_id, first_index, ordinal, at, length)
+SELECT * FROM unnest($1::text[], $2::bigint[], $3::integer[], $4::integer[], $5::integer[]);

@@ -1,0 +1,112 @@
+-- What makes the ledger verifiable without us (tiles, checkpoints), what makes ten million entries answer at once, and forgetting.
+
+-- The Merkle tree in tiles of 256 hashes (https://c2sp.org/tlog-tiles). Full tiles alone, written once: level 0 holds the leaves, so that
+-- bodies can go; a hash of level n + 1 is the root of a full tile of level n.
+CREATE TABLE needtoknow.tile (
+	level  smallint NOT NULL CHECK (level BETWEEN 0 AND 7),
+	number bigint   NOT NULL CHECK (number >= 0),
+	root   bytea    NOT NULL CHECK (length(root) = 32),
+	hashes bytea    NOT NULL CHECK (length(hashes) = 8192),
+	PRIMARY KEY (level, number)
+);
+ALTER TABLE needtoknow.tile ALTER COLUMN hashes SET STORAGE EXTERNAL; -- read in slices
+
+-- Every checkpoint that was ever published (https://c2sp.org/tlog-checkpoint).
+CREATE TABLE needtoknow.checkpoint (
+	size      bigint      PRIMARY KEY CHECK (size >= 0),
+	root_hash bytea       NOT NULL CHECK (length(root_hash) = 32),
+	note      text        NOT NULL,
+	signed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- The keys that sign checkpoints, as of the KEY_ROTATED entry that names them: a line each, in the entry's order.
+CREATE TABLE needtoknow.verifier_key (
+	ledger_index  bigint PRIMARY KEY,
+	verifier_keys text   NOT NULL
+);
+
+-- Bodies of entries below `until` may go, as the PRUNED entry says. Committed before the first of them goes.
+CREATE TABLE needtoknow.pruned (
+	until        bigint      PRIMARY KEY CHECK (until > 0 AND until % 256 = 0),
+	ledger_index bigint      NOT NULL,
+	recorded_at  timestamptz NOT NULL
+);
+
+CREATE TRIGGER tile_append_only BEFORE UPDATE OR DELETE ON needtoknow.tile FOR EACH ROW EXECUTE FUNCTION needtoknow.refuse_change();
+CREATE TRIGGER tile_no_truncate BEFORE TRUNCATE ON needtoknow.tile FOR EACH STATEMENT EXECUTE FUNCTION needtoknow.refuse_change();
+CREATE TRIGGER checkpoint_append_only BEFORE UPDATE OR DELETE ON needtoknow.checkpoint
+	FOR EACH ROW EXECUTE FUNCTION needtoknow.refuse_change();
+CREATE TRIGGER checkpoint_no_truncate BEFORE TRUNCATE ON needtoknow.checkpoint
+	FOR EACH STATEMENT EXECUTE FUNCTION needtoknow.refuse_change();
+CREATE TRIGGER pruned_append_only BEFORE UPDATE OR DELETE ON needtoknow.pruned FOR EACH ROW EXECUTE FUNCTION needtoknow.refuse_change();
+CREATE TRIGGER pruned_no_truncate BEFORE TRUNCATE ON needtoknow.pruned FOR EACH STATEMENT EXECUTE FUNCTION needtoknow.refuse_change();
+
+-- A packed row whose entries are all below what a PRUNED entry allows may go; the owner alone has the right to.
+CREATE FUNCTION needtoknow.refuse_unless_pruned() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF TG_OP = 'DELETE' AND OLD.first_index + OLD.count <= (SELECT coalesce(max(p.until), 0) FROM needtoknow.pruned AS p) THEN
+		RETURN OLD;
+	END IF;
+	RAISE EXCEPTION 'the ledger is append-only: % on % is refused', TG_OP, TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+DROP TRIGGER ledger_append_only ON needtoknow.ledger;
+CREATE TRIGGER ledger_append_only BEFORE UPDATE OR DELETE ON needtoknow.ledger FOR EACH ROW EXECUTE FUNCTION needtoknow.refuse_unless_pruned();
+
+-- Where a time begins; one entry a train costs nothing.
+DROP INDEX needtoknow.ledger_recorded_at;
+CREATE INDEX ledger_recorded_at ON needtoknow.ledger (recorded_at, first_index);
+-- Trains that carry something other than SHARED, DELIVERED, ACKNOWLEDGED, EXPIRED, WITHDRAWN and DELETION_CONFIRMED (bits 1, 3, 4, 8, 9, 10):
+-- who looks for what is rare walks these alone.
+CREATE INDEX ledger_rare ON needtoknow.ledger (first_index) INCLUDE (kinds) WHERE kinds & ~1818::bigint <> 0;
+
+-- Which trains carry something of a recipient, and in which slice of the packed row it stands. An index of each kind of entry by recipient
+-- would cost an insertion an entry; this costs one a recipient and train.
+CREATE TABLE needtoknow.recipient_slice (
+	recipient_id text    NOT NULL,
+	first_index  bigint  NOT NULL,   -- the packed row
+	ordinal      integer NOT NULL,   -- of the slice's first entry in the row, from 0
+	at           integer NOT NULL,   -- the slice: bytes of the row's bodies, from 0
+	length       integer NOT NULL,
+	PRIMARY KEY (recipient_id, first_index)
+);
+-- Of what was recorded before; whole rows.
+INSERT INTO needtoknow.recipient_slice (recipient_id, first_index, ordinal, at, length)
+SELECT DISTINCT e.recipient_id, l.first_index, 0, 0, length(l.bodies)
+FROM needtoknow.entry_of AS e
+JOIN needtoknow.ledger AS l ON e.ledger_index >= l.first_index AND e.ledger_index < l.first_index + l.count
+WHERE e.recipient_id IS NOT NULL;
+
+ALTER TABLE needtoknow.withdrawal ADD COLUMN confirmed_at timestamptz;
+UPDATE needtoknow.withdrawal AS w SET confirmed_at = l.recorded_at FROM needtoknow.ledger AS l
+WHERE w.confirmed_index IS NOT NULL AND w.confirmed_index >= l.first_index AND w.confirmed_index < l.first_index + l.count;
+CREATE INDEX withdrawal_overdue ON needtoknow.withdrawal (delete_by, disclosure_id, device) WHERE confirmed_index IS NULL;
+
+-- Forgets a subject: the key that makes entries theirs goes, and with it every join from a person or a booking to the ledger. The entries
+-- stay, and every proof of them. Refused while anything is still shared, or an order to delete is not yet confirmed.
+CREATE FUNCTION needtoknow.forget(subject text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	forgotten boolean;
+BEGIN
+	IF EXISTS (SELECT FROM needtoknow.disclosure AS d WHERE d.subject_id = subject AND d.state = 1) THEN
+		RAISE EXCEPTION 'something of this subject is still shared' USING ERRCODE = 'object_in_use',
+			HINT = 'Revoke it, or wait for its end.';
+	END IF;
+	IF EXISTS (SELECT FROM needtoknow.disclosure AS d JOIN needtoknow.withdrawal AS w ON w.disclosure_id = d.disclosure_id
+			WHERE d.subject_id = subject AND w.confirmed_index IS NULL) THEN
+		RAISE EXCEPTION 'a recipient has not confirmed yet that it deleted what it had of this subject' USING ERRCODE = 'object_in_use',
+			HINT = 'needtoknow audit overdue lists who has not.';
+	END IF;
+	DELETE FROM needtoknow.subject_key AS k WHERE k.subject_id = subject;
+	forgotten := FOUND;
+	UPDATE needtoknow.entry_reference AS r SET subject_id = NULL, booking_id = NULL, remark = NULL WHERE r.subject_id = subject
+		OR r.disclosure_id IN (SELECT d.disclosure_id FROM needtoknow.disclosure AS d WHERE d.subject_id = subject);
+	UPDATE needtoknow.disclosure AS d SET subject_id = NULL, booking_id = NULL WHERE d.subject_id = subject;
+	RETURN forgotten;
+END
+$$;
+
+GRANT SELECT, INSERT ON needtoknow.tile, needtoknow.checkpoint, needtoknow.verifier_key, needtoknow.pruned, needtoknow.recipient_slice
+	TO :"state_role";
+GRANT SELECT ON needtoknow.tile, needtoknow.checkpoint, needtoknow.verifier_key, needtoknow.pruned, needtoknow.recipient_slice
+	TO :"audit_role";
