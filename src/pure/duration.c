@@ -2,6 +2,9 @@
 
 #include "pure/time.h"
 
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct unit {
@@ -60,4 +63,15 @@ int duration_parse_anchored(const char *text, const char *const *anchors, size_t
 	*anchor = best;
 	*offset = *rest == '-' ? -length : length;
 	return 0;
+}
+
+void duration_format(int64_t microseconds, char out[DURATION_TEXT_MAX])
+{
+	const struct unit *unit = units;
+	for (size_t i = 1; i < sizeof units / sizeof *units; i++) {
+		bool whole = microseconds % units[i].microseconds == 0 && microseconds >= units[i].microseconds;
+		if (whole && (units[i].letter != 'd' || microseconds > 2 * units[i].microseconds))
+			unit = &units[i];
+	}
+	snprintf(out, DURATION_TEXT_MAX, "%" PRId64 "%c", microseconds / unit->microseconds, unit->letter);
 }

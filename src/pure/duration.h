@@ -22,4 +22,9 @@ int duration_parse(const char *text, int64_t *out);
 int duration_parse_anchored(
 	const char *text, const char *const *anchors, size_t count, size_t *anchor, int64_t *offset);
 
+/* And back, in the largest unit that leaves no remainder; up to two days are written in hours, `24h`. Fractions of a
+ * second are left out. `microseconds` is 0 or more. */
+#define DURATION_TEXT_MAX 24
+void duration_format(int64_t microseconds, char out[DURATION_TEXT_MAX]);
+
 #endif

@@ -1,9 +1,11 @@
 #include "pure/policy_model.h"
 
 #include "base/memory.h"
+#include "pure/duration.h"
 #include "pure/sha256.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *const basis_names[] = {
@@ -30,6 +32,23 @@ int64_t moment_at(const struct moment *moment, int64_t booked, int64_t starts_at
 	if (__builtin_add_overflow(anchor, moment->offset, &at))
 		return moment->offset > 0 ? INT64_MAX : INT64_MIN + 1;
 	return at;
+}
+
+void moment_format(const struct moment *moment, char out[MOMENT_TEXT_MAX])
+{
+	static const char *const anchors[] = {
+		[MOMENT_BOOKED] = "booked",
+		[MOMENT_START] = "start",
+		[MOMENT_END] = "end",
+	};
+	char offset[DURATION_TEXT_MAX] = "";
+	if (moment->offset)
+		duration_format(moment->offset < 0 ? -moment->offset : moment->offset, offset);
+	snprintf(out, MOMENT_TEXT_MAX, "%s%s%s", anchors[moment->anchor],
+		moment->offset < 0           ? "-"
+			: moment->offset > 0 ? "+"
+					     : "",
+		offset);
 }
 
 struct policy *policy_parse(const char *text, size_t length, struct policy_error *error)

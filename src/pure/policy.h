@@ -37,6 +37,8 @@ struct moment {
 	int64_t offset; /* microseconds */
 };
 int64_t moment_at(const struct moment *moment, int64_t booked, int64_t starts_at, int64_t ends_at);
+#define MOMENT_TEXT_MAX 40
+void moment_format(const struct moment *moment, char out[MOMENT_TEXT_MAX]); /* `start-24h` */
 
 struct policy_source {
 	const char *name;

@@ -1,4 +1,6 @@
 #include "pure/duration.h"
+
+#include "pure/policy.h"
 #include "pure/time.h"
 #include "support/check.h"
 
@@ -99,12 +101,48 @@ static void test_anchors_with_an_offset(void **state)
 	}
 }
 
+static void test_is_written_as_it_is_read(void **state)
+{
+	static const char *const texts[] = { "0s", "1s", "90s", "1m", "59m", "1h", "24h", "36h", "48h", "3d", "30d",
+		"364d", "1y", "2y", "1000y" };
+	char text[DURATION_TEXT_MAX];
+	int64_t value;
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		assert_int_equal(duration_parse(texts[i], &value), 0);
+		duration_format(value, text);
+		assert_string_equal(text, texts[i]);
+	}
+	duration_format(86400 * INT64_C(1000000), text);
+	assert_string_equal(text, "24h");
+}
+
+static void test_moments_are_written_as_they_are_read(void **state)
+{
+	static const struct {
+		struct moment moment;
+		const char *text;
+	} cases[] = {
+		{ { MOMENT_BOOKED, 0 }, "booked" },
+		{ { MOMENT_START, -3600 * INT64_C(1000000) }, "start-1h" },
+		{ { MOMENT_END, 2 * 3600 * INT64_C(1000000) }, "end+2h" },
+	};
+	char text[MOMENT_TEXT_MAX];
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		moment_format(&cases[i].moment, text);
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_digits_and_a_unit),
 		cmocka_unit_test(test_whatever_else_is_refused),
 		cmocka_unit_test(test_anchors_with_an_offset),
+		cmocka_unit_test(test_is_written_as_it_is_read),
+		cmocka_unit_test(test_moments_are_written_as_they_are_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
