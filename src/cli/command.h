@@ -29,6 +29,7 @@ struct command {
 	const char *group;
 	const char *summary;
 	const char *operand; /* `FILE`: exactly one is needed; NULL: none is allowed */
+	const char *second_operand; /* after the first; `[SERVICE]`: may be left out */
 	const char *details; /* paragraphs for --help; NULL: none */
 	const char *examples; /* lines; NULL: none */
 	const struct flag *flags; /* its own; NULL: none */
@@ -41,7 +42,7 @@ struct command {
 /* A command line that has been understood. The strings are argv's and the environment's. */
 struct invocation {
 	const struct command *command;
-	const char *operand;
+	const char *operand, *second_operand;
 	const char *values[FLAGS_MAX]; /* by place in command->flags, then in the connection's; NULL: not given */
 };
 

@@ -113,6 +113,18 @@ const struct command commands[] = {
 		.operand = "FILE",
 		.examples = "  needtoknow policy check policy.yaml\n",
 		.run = policy_check_run },
+	{ .name = "policy diff",
+		.group = "Policy (no connection)",
+		.summary = "Say who would see more under another policy, and who less",
+		.operand = "OLD",
+		.second_operand = "NEW",
+		.details = "A line a change: `more`, `less` or `same`. What cannot be compared counts as more. Ends "
+			   "with 0 "
+			   "when nobody\nsees more, with 1 when anybody does, and with 2 when a file is not a policy: "
+			   "a gate for "
+			   "reviews.",
+		.examples = "  needtoknow policy diff policy.yaml proposal.yaml\n",
+		.run = policy_diff_run },
 	{ .name = "policy grants",
 		.group = "Policy (no connection)",
 		.summary = "Print the SQL that lets a role read what the policy needs, and no more",

@@ -65,9 +65,13 @@ void help_command(FILE *file, const struct command *command)
 	const char *bold = output_style(file, STYLE_BOLD), *plain = output_style(file, STYLE_PLAIN);
 	bool flags = command->connects || (command->flags != NULL && command->flags->name != NULL);
 
-	fprintf(file, "%s.\n\n%sUsage:%s needtoknow %s%s%s%s\n", command->summary, bold, plain, command->name,
-		flags ? " [FLAGS]" : "", command->operand != NULL ? " " : "",
-		command->operand != NULL ? command->operand : "");
+	fprintf(file, "%s.\n\n%sUsage:%s needtoknow %s%s", command->summary, bold, plain, command->name,
+		flags ? " [FLAGS]" : "");
+	if (command->operand != NULL)
+		fprintf(file, " %s", command->operand);
+	if (command->second_operand != NULL)
+		fprintf(file, " %s", command->second_operand);
+	putc('\n', file);
 	if (command->details != NULL)
 		fprintf(file, "\n%s\n", command->details);
 	print_flags(file, "Flags", command->flags);

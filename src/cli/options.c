@@ -92,15 +92,19 @@ static enum exit_code bad_flag(const struct command *command, const char *argume
 static enum exit_code check_complete(const struct invocation *invocation, int argc, char **argv, int next, FILE *errors)
 {
 	const struct command *command = invocation->command;
-	int needed = command->operand != NULL ? 1 : 0;
+	const char *operands[] = { command->operand, command->second_operand };
 	const struct flag *flag;
 
-	if (argc - next > needed) {
-		fprintf(errors, "needtoknow %s: `%s` is one word too many\n", command->name, argv[next + needed]);
+	for (int i = 0; i < 2 && operands[i] != NULL; i++, next++) {
+		if (next < argc)
+			continue;
+		if (operands[i][0] == '[')
+			break;
+		fprintf(errors, "needtoknow %s: %s is missing\n", command->name, operands[i]);
 		return EXIT_USAGE;
 	}
-	if (argc - next < needed) {
-		fprintf(errors, "needtoknow %s: %s is missing\n", command->name, command->operand);
+	if (argc > next) {
+		fprintf(errors, "needtoknow %s: `%s` is one word too many\n", command->name, argv[next]);
 		return EXIT_USAGE;
 	}
 	for (size_t i = 0; (flag = flag_at(command, i)) != NULL; i++) {
@@ -154,6 +158,7 @@ enum exit_code options_parse(const struct command *command, int argc, char **arg
 	if (code != EXIT_OK)
 		return code;
 	invocation.operand = command->operand != NULL ? argv[optind] : NULL;
+	invocation.second_operand = command->second_operand != NULL && optind + 1 < argc ? argv[optind + 1] : NULL;
 	*out = invocation;
 	return EXIT_OK;
 }

@@ -1,15 +1,12 @@
 #include "cli/policy.h"
 
 #include "base/buffer.h"
-#include "cli/options.h"
 #include "cli/output.h"
-#include "pure/policy.h"
+#include "cli/policy_file.h"
 #include "pure/source_select.h"
 
-#include <errno.h>
 #include <string.h>
 
-#define POLICY_BYTES_MAX (1024 * 1024)
 #define GRANTS_BYTES_MAX (1024 * 1024)
 #define DIGEST_LENGTH 32
 
@@ -17,57 +14,6 @@ const struct flag policy_grants_flags[] = {
 	{ "role", "NAME", "the database role that reads the sources", true },
 	{ 0 },
 };
-
-static int read_file(const char *path, struct buffer *out)
-{
-	char block[4096];
-	size_t length;
-	int result = -1;
-	FILE *file = fopen(path, "re");
-
-	if (file == NULL) {
-		fprintf(stderr, "%s: %s\n", path, strerror(errno));
-		return -1;
-	}
-	while ((length = fread(block, 1, sizeof block, file)) > 0) {
-		if (buffer_append(out, block, length) != 0) {
-			fprintf(stderr, "%s: larger than %d bytes: is it a policy?\n", path, POLICY_BYTES_MAX);
-			goto out;
-		}
-	}
-	if (ferror(file)) {
-		fprintf(stderr, "%s: %s\n", path, strerror(errno));
-		goto out;
-	}
-	result = 0;
-out:
-	fclose(file);
-	return result;
-}
-
-/* NULL after `FILE:LINE:COLUMN: message`. */
-static struct policy *load(const char *path)
-{
-	struct policy_error error = { 0 };
-	struct policy *policy = NULL;
-	struct buffer text;
-
-	buffer_init(&text, POLICY_BYTES_MAX);
-	if (read_file(path, &text) != 0)
-		goto out;
-	policy = policy_parse(text.data != NULL ? (const char *)text.data : "", text.length, &error);
-	if (policy != NULL)
-		goto out;
-	fprintf(stderr, "%s:", path);
-	if (error.line > 0)
-		fprintf(stderr, "%d:%d:", error.line, error.column);
-	putc(' ', stderr);
-	output_text(stderr, error.message);
-	putc('\n', stderr);
-out:
-	buffer_release(&text);
-	return policy;
-}
 
 static void print_service(const struct policy_service *service)
 {
@@ -94,7 +40,7 @@ static const char *plural(size_t count)
 
 enum exit_code policy_check_run(const struct invocation *invocation)
 {
-	struct policy *policy = load(invocation->operand);
+	struct policy *policy = policy_file_load(invocation->operand);
 
 	if (policy == NULL)
 		return EXIT_FAILED;
@@ -172,7 +118,7 @@ static int append_grants(struct buffer *out, const struct policy *policy, const 
 enum exit_code policy_grants_run(const struct invocation *invocation)
 {
 	enum exit_code code = EXIT_FAILED;
-	struct policy *policy = load(invocation->operand);
+	struct policy *policy = policy_file_load(invocation->operand);
 	struct buffer sql;
 
 	buffer_init(&sql, GRANTS_BYTES_MAX);

@@ -6,6 +6,8 @@
 extern const struct flag policy_grants_flags[];
 
 enum exit_code policy_check_run(const struct invocation *invocation);
+/* EXIT_FAILED when anybody would see more, EXIT_USAGE when a file is no policy. */
+enum exit_code policy_diff_run(const struct invocation *invocation);
 enum exit_code policy_grants_run(const struct invocation *invocation);
 
 #endif
