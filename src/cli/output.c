@@ -54,21 +54,27 @@ static size_t unprintable(const unsigned char *text)
 	return 0;
 }
 
-void output_text(FILE *file, const char *text)
+size_t output_escape(FILE *file, const char *text)
 {
 	const unsigned char *at = (const unsigned char *)text;
+	size_t hidden = unprintable(at);
 
-	while (*at != '\0') {
-		size_t hidden = unprintable(at);
-		if (hidden == 0) {
-			putc(*at++, file);
-		} else if (*at == '\n') {
-			fputs("\\n", file);
-			at++;
-		} else {
-			while (hidden-- > 0)
-				fprintf(file, "\\x%02X", *at++);
-		}
+	if (*at == '\n') {
+		fputs("\\n", file);
+		return 1;
+	}
+	for (size_t i = 0; i < hidden; i++)
+		fprintf(file, "\\x%02X", at[i]);
+	return hidden;
+}
+
+void output_text(FILE *file, const char *text)
+{
+	while (*text != '\0') {
+		size_t escaped = output_escape(file, text);
+		if (escaped == 0)
+			putc(*text, file);
+		text += escaped != 0 ? escaped : 1;
 	}
 }
 
@@ -262,11 +268,17 @@ json_t *output_json(const ProtobufCMessage *message)
 	return object;
 }
 
-int output_json_line(json_t *object)
+int output_json_write(FILE *file, json_t *object)
 {
-	int result = json_dumpf(object, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+	int result = json_dumpf(object, file, JSON_COMPACT | JSON_PRESERVE_ORDER);
 
 	json_decref(object);
-	putchar('\n');
+	return putc('\n', file) == '\n' && result == 0 ? 0 : -1;
+}
+
+int output_json_line(json_t *object)
+{
+	int result = output_json_write(stdout, object);
+
 	return output_flush() == 0 && result == 0 ? 0 : -1;
 }

@@ -31,6 +31,9 @@ const char *output_style(FILE *file, enum style style);
 
 /* Text from elsewhere: control characters and those that change the direction of writing are shown as escapes. */
 void output_text(FILE *file, const char *text);
+/* One step of it, for writers that escape more: the bytes at `text` (at least 1, "" is not allowed) when they are such
+ * a character, which is then written as its escape; 0 and nothing written when they are not. */
+size_t output_escape(FILE *file, const char *text);
 
 /* `key     value`, both escaped; the key takes at least `width` columns. */
 #define OUTPUT_KEY_WIDTH 12
@@ -56,5 +59,7 @@ void output_hex(FILE *file, const uint8_t *bytes, size_t length);
 json_t *output_json(const ProtobufCMessage *message);
 /* One object a line; takes the reference over. 0, or -1 as output_flush(), which is included. */
 int output_json_line(json_t *object);
+/* The same to any file, which is not flushed. */
+int output_json_write(FILE *file, json_t *object);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <string.h>
 
 struct table {
@@ -12,6 +13,8 @@ struct table {
 	size_t columns;
 	char **cells;
 	size_t count, capacity;
+	size_t widths[TABLE_COLUMNS_MAX];
+	bool begun; /* the headings stand above */
 };
 
 struct table *table_new(const char *const *headings, size_t columns)
@@ -24,12 +27,18 @@ struct table *table_new(const char *const *headings, size_t columns)
 	return table;
 }
 
+static void forget(struct table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		mem_free(table->cells[i]);
+	table->count = 0;
+}
+
 void table_free(struct table *table)
 {
 	if (table == NULL)
 		return;
-	for (size_t i = 0; i < table->count; i++)
-		mem_free(table->cells[i]);
+	forget(table);
 	mem_free(table->cells);
 	mem_free(table);
 }
@@ -80,23 +89,35 @@ static void print_row(const char *const *cells, const size_t *widths, size_t col
 	}
 }
 
-void table_print(const struct table *table, FILE *file)
+static void print_headings(struct table *table, FILE *file)
 {
-	size_t widths[TABLE_COLUMNS_MAX] = { 0 };
+	fputs(output_style(file, STYLE_BOLD), file);
+	print_row(table->headings, table->widths, table->columns, file);
+	fprintf(file, "%s\n", output_style(file, STYLE_PLAIN));
+	table->begun = true;
+}
 
+void table_print(struct table *table, FILE *file)
+{
 	assert(table->columns > 0 && table->columns <= TABLE_COLUMNS_MAX);
-	for (size_t i = 0; i < table->columns; i++)
-		widths[i] = width(table->headings[i]);
+	if (table_rows(table) == 0)
+		return;
+	for (size_t i = 0; i < table->columns; i++) {
+		size_t heading = width(table->headings[i]);
+		if (heading > table->widths[i])
+			table->widths[i] = heading;
+	}
 	for (size_t i = 0; i < table->count; i++) {
 		size_t cell = width(table->cells[i]);
-		if (cell > widths[i % table->columns])
-			widths[i % table->columns] = cell;
+		if (cell > table->widths[i % table->columns])
+			table->widths[i % table->columns] = cell;
 	}
-	fputs(output_style(file, STYLE_BOLD), file);
-	print_row(table->headings, widths, table->columns, file);
-	fprintf(file, "%s\n", output_style(file, STYLE_PLAIN));
+	if (!table->begun)
+		print_headings(table, file);
 	for (size_t row = 0; row < table_rows(table); row++) {
-		print_row((const char *const *)table->cells + row * table->columns, widths, table->columns, file);
+		print_row(
+			(const char *const *)table->cells + row * table->columns, table->widths, table->columns, file);
 		putc('\n', file);
 	}
+	forget(table);
 }

@@ -19,7 +19,10 @@ void table_free(struct table *table);
 void table_cell(struct table *table, const char *text);
 void table_cellf(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Since it was last printed. */
 size_t table_rows(const struct table *table);
-void table_print(const struct table *table, FILE *file);
+/* Prints these rows, the headings before the first of all, and forgets them: of a list that goes on, each part is
+ * printed as it comes. Columns do not get narrower again. Nothing without rows. */
+void table_print(struct table *table, FILE *file);
 
 #endif

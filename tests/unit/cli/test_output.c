@@ -138,9 +138,18 @@ static void test_table(void **state)
 	table_cell(table, "a\nb");
 	assert_int_equal(table_rows(table), 2);
 	table_print(table, file);
+	table_print(table, file);
+	fflush(file);
+	assert_string_equal(out, "NAME    N\nMénage  7\n-       a\\nb\n");
+
+	/* A list that goes on: no second headings, and no narrower columns. */
+	assert_int_equal(table_rows(table), 0);
+	table_cell(table, "x");
+	table_cell(table, "8");
+	table_print(table, file);
 	table_free(table);
 	fclose(file);
-	assert_string_equal(out, "NAME    N\nMénage  7\n-       a\\nb\n");
+	assert_string_equal(out, "NAME    N\nMénage  7\n-       a\\nb\nx       8\n");
 	free(out);
 }
 
