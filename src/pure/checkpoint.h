@@ -16,8 +16,9 @@ struct checkpoint {
 /* Text, base64 and all. Owned by the caller (mem_free()); NULL: the origin cannot be one. */
 char *checkpoint_sign(const struct checkpoint *checkpoint, const struct note_signer *signers, size_t count);
 
-/* The note of a checkpoint, verified; one whose origin is not `verifiers[0].name` is NOTE_UNKNOWN_KEY. *out is
- * untouched unless NOTE_OK. Extension lines are let pass. */
+/* The note of a checkpoint, verified. The keys are one log's, so all have its name: keys of another name than
+ * `verifiers[0].name` do not count, and a checkpoint whose origin is another is NOTE_UNKNOWN_KEY. *out is untouched
+ * unless NOTE_OK. Extension lines are let pass. */
 enum note_result checkpoint_open(
 	const char *note, size_t length, const struct note_verifier *verifiers, size_t count, struct checkpoint *out);
 

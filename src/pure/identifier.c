@@ -1,12 +1,7 @@
 #include "pure/identifier.h"
 
-#include <stdint.h>
-
-/*
- * The length of the UTF-8 character at the front of `length` > 0 bytes and its code point; 0 when it is not well
- * formed. RFC 3629 section 4.
- */
-static size_t utf8_next(const uint8_t *bytes, size_t length, uint32_t *point)
+/* RFC 3629 section 4. */
+size_t utf8_next(const uint8_t *bytes, size_t length, uint32_t *point)
 {
 	/* By lead byte: how long, and the least code point that may be written so. */
 	static const struct {
@@ -50,8 +45,7 @@ bool utf8_valid(const void *bytes, size_t length)
 	return true;
 }
 
-/* Unicode's general category Cc. */
-static bool is_control(uint32_t point)
+bool utf8_is_control(uint32_t point)
 {
 	return point < 0x20 || (point >= 0x7f && point <= 0x9f);
 }
@@ -64,7 +58,7 @@ bool identifier_valid(const char *text, size_t length)
 	while (length > 0) {
 		uint32_t point;
 		size_t step = utf8_next(at, length, &point);
-		if (step == 0 || is_control(point))
+		if (step == 0 || utf8_is_control(point))
 			return false;
 		at += step;
 		length -= step;

@@ -37,8 +37,8 @@ int note_signer_parse(struct note_signer *out, const char *text);
 void note_verifier_text(const struct note_verifier *verifier, char out[NOTE_KEY_TEXT_MAX]);
 void note_signer_text(const struct note_signer *signer, char out[NOTE_KEY_TEXT_MAX]);
 
-/* `text`, which ends with a line feed, and below it a signature of each signer. Owned by the caller (mem_free()); NULL:
- * the text cannot be that of a note. */
+/* `text`, which ends with a line feed, and below it a signature of each signer (1 to NOTE_KEYS_MAX). Owned by the
+ * caller (mem_free()); NULL: the text cannot be that of a note. */
 char *note_sign(const char *text, const struct note_signer *signers, size_t count);
 
 enum note_result {
@@ -50,7 +50,8 @@ enum note_result {
 /* What is wrong with it, for people; "" of NOTE_OK. */
 const char *note_result_text(enum note_result result);
 
-/* Verifies; *text_length is that of the signed text at the beginning of `note`, untouched unless NOTE_OK. */
+/* Verifies with up to NOTE_KEYS_MAX keys; *text_length is that of the signed text at the beginning of `note`, untouched
+ * unless NOTE_OK. */
 enum note_result note_open(
 	const char *note, size_t length, const struct note_verifier *verifiers, size_t count, size_t *text_length);
 

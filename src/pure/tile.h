@@ -26,7 +26,7 @@ void tile_of_node(struct merkle_node_id node, struct tile_id *tile, unsigned *fi
 /* `count` hashes, a power of two, one after the other -> the root over them. */
 void tile_fold(const uint8_t *hashes, unsigned count, struct merkle_hash *out);
 
-/* `tile/0/x001/234`, with `.p/<width>` when it is not full. */
+/* `tile/0/x001/234`, the number in groups of three digits, with `.p/<width>` when it is not full. */
 void tile_path(struct tile_id id, unsigned width, char out[TILE_PATH_MAX]);
 /* `tile/entries/...`: the entries behind tile `number` of level 0, each behind its u16 big-endian length. */
 void tile_bundle_path(uint64_t number, unsigned width, char out[TILE_PATH_MAX]);
@@ -39,7 +39,7 @@ struct tile_builder {
 	uint64_t size; /* leaves so far */
 	unsigned widths[TILE_LEVELS]; /* hashes in each, less than TILE_WIDTH */
 	uint8_t hashes[TILE_LEVELS][TILE_BYTES];
-	/* A tile has become full; `hashes` are TILE_BYTES, `root` is theirs. */
+	/* A tile has become full; `hashes` are TILE_BYTES, `root` is theirs. NULL: nobody asks. */
 	void (*full)(void *context, struct tile_id id, const uint8_t *hashes, const struct merkle_hash *root);
 	void *context;
 };
@@ -49,8 +49,8 @@ void tile_builder_init(struct tile_builder *builder,
 	void (*full)(void *context, struct tile_id id, const uint8_t *hashes, const struct merkle_hash *root),
 	void *context);
 void tile_builder_append(struct tile_builder *builder, const struct merkle_hash *leaf);
-/* Goes on where a tree of `size` leaves ends: first the size, then the hashes of each level's last tile, as many as
- * tile_width() says and in any order. */
+/* Goes on, after tile_builder_init(), where a tree of `size` leaves ends: first the size, then the hashes of each
+ * level's last tile unless it is full, in any order: of level l positions 0 to (size >> 8 * l) % 256 - 1. */
 void tile_builder_resume(struct tile_builder *builder, uint64_t size);
 void tile_builder_load(struct tile_builder *builder, unsigned level, unsigned position, const struct merkle_hash *hash);
 /* The root of the leaves so far. */
