@@ -1,4 +1,4 @@
-#include "cli/audit.h"
+#include "cli/audit_list.h"
 #include "cli/command.h"
 #include "cli/disclosure.h"
 #include "cli/help.h"
@@ -78,7 +78,8 @@ const struct command commands[] = {
 		.details = "Each filter that is given must hold. The question is itself an entry of the ledger. " TIMES,
 		.examples = "  needtoknow audit list --subject C000001\n"
 			    "  needtoknow audit list --kinds DELIVERED,REFUSED --from -24h --newest-first --limit 20\n"
-			    "  needtoknow audit list --recipient sparkle --limit 0 --json\n",
+			    "  needtoknow audit list --recipient sparkle --limit 0 --format csv >sparkle.csv\n"
+			    "  needtoknow audit list --from-index 1000 --follow --format json\n",
 		.flags = audit_list_flags,
 		.connects = true,
 		.run = audit_list_run },

@@ -94,10 +94,9 @@ enum exit_code failure_code(const struct needtoknow_status *status)
 	}
 }
 
-enum exit_code failure_report(const struct invocation *invocation, const struct needtoknow_status *status)
+enum exit_code failure_report_as(const struct invocation *invocation, const struct needtoknow_status *status,
+	enum exit_code code, const char *hint)
 {
-	enum exit_code code = failure_code(status);
-	size_t at = find_known(status->reason);
 	const char *what = code == EXIT_REFUSED ? "refused: " : "";
 
 	output_flush();
@@ -116,7 +115,15 @@ enum exit_code failure_report(const struct invocation *invocation, const struct 
 		output_text(stderr, status->metadata[i].value);
 	}
 	putc('\n', stderr);
-	if (at < sizeof known / sizeof known[0])
-		fprintf(stderr, "  %s\n", known[at].hint);
+	if (hint != NULL)
+		fprintf(stderr, "  %s\n", hint);
 	return code;
+}
+
+enum exit_code failure_report(const struct invocation *invocation, const struct needtoknow_status *status)
+{
+	size_t at = find_known(status->reason);
+
+	return failure_report_as(
+		invocation, status, failure_code(status), at < sizeof known / sizeof known[0] ? known[at].hint : NULL);
 }

@@ -15,5 +15,8 @@ enum exit_code failure_code(const struct needtoknow_status *status);
 
 /* Writes it out, and returns failure_code(). */
 enum exit_code failure_report(const struct invocation *invocation, const struct needtoknow_status *status);
+/* The same for who knows better what it means and what to do; returns `code`. The hint may be NULL. */
+enum exit_code failure_report_as(const struct invocation *invocation, const struct needtoknow_status *status,
+	enum exit_code code, const char *hint);
 
 #endif

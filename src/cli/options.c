@@ -214,6 +214,22 @@ enum exit_code options_number(
 	return EXIT_OK;
 }
 
+enum exit_code options_index(const struct invocation *invocation, const char *name, uint64_t *out, FILE *errors)
+{
+	const char *text = flag_value(invocation, name);
+
+	if (text == NULL)
+		return EXIT_OK;
+	/* 18 digits are below 2^63, which is what the ledger counts to. */
+	if (text[0] == '\0' || strlen(text) > 18 || strspn(text, "0123456789") != strlen(text)) {
+		fprintf(errors, "needtoknow %s: --%s: `%s` is not the index of an entry, 0 or more\n",
+			invocation->command->name, name, text);
+		return EXIT_USAGE;
+	}
+	*out = strtoull(text, NULL, 10);
+	return EXIT_OK;
+}
+
 enum exit_code options_time(const struct invocation *invocation, const char *name, int64_t *out, FILE *errors)
 {
 	const char *text = flag_value(invocation, name);

@@ -28,6 +28,9 @@ enum exit_code options_connection(const struct invocation *invocation, struct ne
 enum exit_code options_number(
 	const struct invocation *invocation, const char *name, int32_t least, int32_t most, int32_t *out, FILE *errors);
 
+/* The index of an entry. As above. */
+enum exit_code options_index(const struct invocation *invocation, const char *name, uint64_t *out, FILE *errors);
+
 /* A time, see when.h; microseconds since 1970. As above. */
 enum exit_code options_time(const struct invocation *invocation, const char *name, int64_t *out, FILE *errors);
 

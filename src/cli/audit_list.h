@@ -1,5 +1,5 @@
-#ifndef NEEDTOKNOW_CLI_AUDIT_H
-#define NEEDTOKNOW_CLI_AUDIT_H
+#ifndef NEEDTOKNOW_CLI_AUDIT_LIST_H
+#define NEEDTOKNOW_CLI_AUDIT_LIST_H
 
 #include "cli/command.h"
 
