@@ -21,6 +21,7 @@ enum origin {
 	FROM_SERVER,
 	FROM_TRAIN,
 	FROM_QUEUE,
+	FROM_ROOM,
 };
 
 enum kind {
@@ -40,6 +41,7 @@ struct metric {
 #define SERVER(member) FROM_SERVER, offsetof(struct server_counters, member)
 #define TRAIN(member) FROM_TRAIN, offsetof(struct train_counters, member)
 #define QUEUE(member) FROM_QUEUE, offsetof(struct queue_counters, member)
+#define ROOM(member) FROM_ROOM, offsetof(struct ledger_room_counters, member)
 #define OTHER FROM_ELSEWHERE, 0
 
 /* Those that are not merely copied from a worker's counters. */
@@ -96,6 +98,9 @@ static const struct metric metrics_table[] = {
 	{ "needtoknow_deliveries_abandoned_total", "Deliveries that ended before anything was recorded or sent.",
 		COUNTER, QUEUE(abandoned) },
 	{ "needtoknow_withdrawals_sent_total", "Withdrawals sent.", COUNTER, QUEUE(withdrawals) },
+	{ "needtoknow_ledger_room_short",
+		"1 when less than one whole partition is left ahead of the ledger's head: run needtoknowd maintain.",
+		FLAG, ROOM(is_short) },
 };
 
 #define METRICS COUNT_OF(metrics_table)
@@ -168,6 +173,7 @@ void metrics_publish(struct metrics *metrics, unsigned worker, const struct metr
 		[FROM_SERVER] = sample->server,
 		[FROM_TRAIN] = sample->train,
 		[FROM_QUEUE] = sample->queue,
+		[FROM_ROOM] = sample->room,
 	};
 	for (size_t metric = 0; metric < METRICS; metric++) {
 		const char *origin = origins[metrics_table[metric].origin];

@@ -2,6 +2,7 @@
 #define NEEDTOKNOW_DAEMON_METRICS_H
 
 #include "io/server.h"
+#include "service/ledger_room.h"
 #include "service/queue.h"
 #include "service/service.h"
 #include "service/train.h"
@@ -33,6 +34,7 @@ struct metrics_sample {
 	const struct server_counters *server;
 	const struct train_counters *train; /* NULL: not there yet */
 	const struct queue_counters *queue;
+	const struct ledger_room_counters *room;
 };
 
 void metrics_publish(struct metrics *metrics, unsigned worker, const struct metrics_sample *sample);

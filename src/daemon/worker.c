@@ -40,6 +40,7 @@ static void publish(struct worker *worker)
 			.server = server_counters(service_server(service)),
 			.train = train ? train_counters(train) : NULL,
 			.queue = queue_counters(service_queues(service)),
+			.room = ledger_room_counters(service_ledger_room(service)),
 		});
 }
 

@@ -19,6 +19,7 @@ enum key_kind {
 	KEY_RELEASE, /* disclosure and release: who sends it */
 	KEY_REQUEST, /* caller and request id */
 	KEY_POLICY, /* which policy is in force */
+	KEY_PRUNING, /* how far bodies may go */
 };
 
 enum key_mode {

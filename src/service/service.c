@@ -4,6 +4,8 @@
 #include "base/memory.h"
 #include "pure/secret.h"
 #include "service/batch.h"
+#include "service/ledger_room.h"
+#include "service/pruner.h"
 #include "service/queue.h"
 #include "service/refusal.h"
 #include "service/rulebook.h"
@@ -51,6 +53,8 @@ struct service {
 	struct queues *queues;
 	struct rulebook *rulebook;
 	struct sweeper *sweeper;
+	struct pruner *pruner;
+	struct ledger_room *ledger_room;
 	struct method_entry *methods;
 	uint8_t secrets[SECRETS][32];
 	bool have_secret, asking_secret, draining, served;
@@ -106,6 +110,17 @@ struct rulebook *service_rulebook(const struct service *service)
 struct sweeper *service_sweeper(const struct service *service)
 {
 	return service->sweeper;
+}
+
+const struct ledger_room *service_ledger_room(const struct service *service)
+{
+	return service->ledger_room;
+}
+
+bool service_elected(const struct service *service)
+{
+	(void)service;
+	return true;
 }
 
 struct database *service_database_state(const struct service *service)
@@ -548,6 +563,8 @@ struct service *service_new(struct loop *loop, const struct service_config *conf
 	service->batches = batches_new(service);
 	service->queues = queues_new(service);
 	service->sweeper = sweeper_new(service);
+	service->pruner = pruner_new(service);
+	service->ledger_room = ledger_room_new(service);
 	service->rulebook = rulebook_new(service, config->source_dsn, config->policy_file, config->strict_privileges);
 	connect_databases(service);
 	service->hook = (struct loop_hook){ .run = turn_end, .context = service };
@@ -576,6 +593,8 @@ void service_free(struct service *service)
 	rulebook_free(service->rulebook);
 	train_free(service->train);
 	sweeper_free(service->sweeper);
+	pruner_free(service->pruner);
+	ledger_room_free(service->ledger_room);
 	queues_free(service->queues);
 	batches_free(service->batches);
 	key_table_free(service->keys);

@@ -68,6 +68,7 @@ struct key_table *service_keys(const struct service *service);
 struct queues *service_queues(const struct service *service);
 struct rulebook *service_rulebook(const struct service *service);
 struct sweeper *service_sweeper(const struct service *service);
+const struct ledger_room *service_ledger_room(const struct service *service);
 struct database *service_database_state(const struct service *service);
 struct database *service_database_listing(const struct service *service);
 struct database *service_database_audit(const struct service *service);
@@ -82,6 +83,9 @@ enum service_secret {
 	SECRETS
 };
 const uint8_t *service_secret(const struct service *service, enum service_secret use);
+
+/* Is this the worker, of all on all machines, that does what one alone is to do? */
+bool service_elected(const struct service *service);
 
 /* Counts calls, from their making to their end; `caller` is a name within its role, "" for the service itself. */
 void service_enter(struct service *service, const char *caller);

@@ -11,6 +11,9 @@ CREATE TABLE needtoknow.tile (
 );
 ALTER TABLE needtoknow.tile ALTER COLUMN hashes SET STORAGE EXTERNAL; -- read in slices
 
+-- Where every 16th entry begins in `bodies`, in bytes from 0: one entry is read without the 500 around it. NULL: of rows before this.
+ALTER TABLE needtoknow.ledger ADD COLUMN marks integer[];
+
 -- Every checkpoint that was ever published (https://c2sp.org/tlog-checkpoint).
 CREATE TABLE needtoknow.checkpoint (
 	size      bigint      PRIMARY KEY CHECK (size >= 0),
@@ -105,6 +108,39 @@ BEGIN
 	RETURN forgotten;
 END
 $$;
+
+-- Retention. Every entry below the answer was recorded before that moment; where its row is gone, a checkpoint of that time tells.
+CREATE INDEX checkpoint_signed_at ON needtoknow.checkpoint (signed_at);
+CREATE FUNCTION needtoknow.recorded_before(moment timestamptz) RETURNS bigint LANGUAGE sql STABLE AS $$
+	SELECT greatest(0,
+		(SELECT l.first_index + l.count FROM needtoknow.ledger AS l WHERE l.recorded_at < moment
+			ORDER BY l.recorded_at DESC, l.first_index DESC LIMIT 1),
+		(SELECT c.size FROM needtoknow.checkpoint AS c WHERE c.signed_at < moment ORDER BY c.signed_at DESC, c.size DESC LIMIT 1))
+$$;
+
+-- The ledger's partitions: entries from `begins` to before `ends`; `leaving`: its detaching has begun and was cut short.
+CREATE VIEW needtoknow.ledger_partition AS
+SELECT c.oid::regclass AS partition, b.bounds[1]::bigint AS begins, b.bounds[2]::bigint AS ends, i.inhdetachpending AS leaving
+FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+CROSS JOIN LATERAL (SELECT regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''([0-9]+)''\) TO \(''([0-9]+)''\)') AS bounds) AS b
+WHERE i.inhparent = 'needtoknow.ledger'::regclass;
+GRANT SELECT ON needtoknow.ledger_partition TO :"state_role";
+
+-- Adds partition `number`. It is made beside the ledger and then attached, which waits for no train and holds none up; rights and the
+-- triggers of rows come from the ledger itself.
+CREATE FUNCTION needtoknow.add_partition(number bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+	entries CONSTANT bigint := 67108864;
+	name    CONSTANT text   := 'ledger_' || number;
+BEGIN
+	EXECUTE format('CREATE TABLE needtoknow.%I (LIKE needtoknow.ledger INCLUDING CONSTRAINTS INCLUDING STORAGE)', name);
+	EXECUTE format('CREATE TRIGGER ledger_no_truncate BEFORE TRUNCATE ON needtoknow.%I'
+		' FOR EACH STATEMENT EXECUTE FUNCTION needtoknow.refuse_change()', name);
+	EXECUTE format('ALTER TABLE needtoknow.ledger ATTACH PARTITION needtoknow.%I FOR VALUES FROM (%s) TO (%s)', name,
+		number * entries, (number + 1) * entries);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION needtoknow.add_partition(bigint) FROM PUBLIC;
 
 GRANT SELECT, INSERT ON needtoknow.tile, needtoknow.checkpoint, needtoknow.verifier_key, needtoknow.pruned, needtoknow.recipient_slice
 	TO :"state_role";

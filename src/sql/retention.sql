@@ -1,0 +1,115 @@
+-- What may go. The first two are the daemon's, once in a while and on no decision's way; the rest is the owner's, `needtoknowd maintain`.
+-- Time never goes back along the ledger, so what is old is a prefix.
+
+-- name: prune_reach
+-- Up to where entries are older than is kept, the last checkpoint's size, the leaves in full tiles, the first entry of the oldest
+-- disclosure that is active or whose deletion somebody has not confirmed, and up to where bodies may be gone already.
+SELECT u.ord,
+	coalesce((SELECT l.first_index FROM needtoknow.ledger AS l
+		WHERE l.recorded_at >= statement_timestamp() - u.keep * interval '1 microsecond'
+		ORDER BY l.recorded_at, l.first_index LIMIT 1), (SELECT h.size FROM needtoknow.head AS h)),
+	coalesce((SELECT c.size FROM needtoknow.checkpoint AS c ORDER BY c.size DESC LIMIT 1), 0),
+	256 * coalesce((SELECT t.number + 1 FROM needtoknow.tile AS t WHERE t.level = 0 ORDER BY t.number DESC LIMIT 1), 0),
+	coalesce(least((SELECT min(d.shared_index) FROM needtoknow.disclosure AS d WHERE d.state = 1),
+		(SELECT min(d.shared_index) FROM needtoknow.withdrawal AS w JOIN needtoknow.disclosure AS d ON d.disclosure_id = w.disclosure_id
+			WHERE w.confirmed_index IS NULL)), 9223372036854775807),
+	coalesce((SELECT p.until FROM needtoknow.pruned AS p ORDER BY p.until DESC LIMIT 1), 0)
+FROM unnest($1::bigint[]) WITH ORDINALITY AS u(keep, ord);
+
+-- name: ledger_room
+-- The ledger's size, and the first index for which there is no partition.
+SELECT h.size, coalesce((SELECT max(p.ends) FROM needtoknow.ledger_partition AS p WHERE NOT p.leaving), 0) FROM needtoknow.head AS h;
+
+-- name: maintain_owner
+-- Who owns the ledger, and may we act as that role?
+SELECT pg_get_userbyid(c.relowner), quote_ident(pg_get_userbyid(c.relowner)), pg_has_role(current_user, c.relowner, 'MEMBER'),
+	(SELECT max(m.number) FROM needtoknow.migration AS m)
+FROM pg_class AS c WHERE c.oid = to_regclass('needtoknow.ledger');
+
+-- name: maintain_growth
+-- The ledger's size, the entries of its last day, and the first index for which there is no partition.
+SELECT h.size, h.size - needtoknow.recorded_before(statement_timestamp() - interval '1 day'),
+	coalesce((SELECT max(p.ends) FROM needtoknow.ledger_partition AS p), 0)
+FROM needtoknow.head AS h;
+
+-- name: maintain_add_partition
+SELECT needtoknow.add_partition($1::bigint);
+
+-- name: maintain_pruned
+-- The last PRUNED entry: below what, and which one it is.
+SELECT p.until, p.ledger_index FROM needtoknow.pruned AS p ORDER BY p.until DESC LIMIT 1;
+
+-- name: maintain_leaving
+-- Partitions all of whose entries may go, with what is still to be done to each: a detaching may have been cut short, and so may have been
+-- the dropping behind it. A row that runs over the partition's end into what stays keeps it.
+SELECT p.partition::text, p.leaving, true FROM needtoknow.ledger_partition AS p
+WHERE p.leaving OR (p.ends <= $1::bigint AND coalesce((SELECT l.first_index + l.count FROM needtoknow.ledger AS l
+	WHERE l.first_index >= p.begins AND l.first_index < p.ends ORDER BY l.first_index DESC LIMIT 1), 0) <= $1::bigint)
+UNION ALL
+SELECT c.oid::regclass::text, false, false FROM pg_class AS c
+WHERE c.relnamespace = 'needtoknow'::regnamespace AND c.relkind = 'r' AND NOT c.relispartition AND c.relname ~ '^ledger_[0-9]+$'
+	AND (substr(c.relname, 8)::numeric + 1) * 67108864 <= $1::bigint;
+
+-- name: maintain_remove_bodies
+-- The next rows from $2 on that lie wholly below $1: how many, of how many entries, and the last one's first index.
+WITH found AS MATERIALIZED (
+	SELECT l.first_index, l.count FROM needtoknow.ledger AS l
+	WHERE l.first_index >= $2::bigint AND l.first_index < $1::bigint AND l.first_index + l.count <= $1::bigint
+	ORDER BY l.first_index LIMIT $3::integer),
+gone AS (
+	DELETE FROM needtoknow.ledger AS l
+	WHERE l.first_index >= $2::bigint AND l.first_index <= (SELECT max(f.first_index) FROM found AS f) AND $4::boolean)
+SELECT count(*), coalesce(sum(f.count), 0), max(f.first_index) FROM found AS f;
+
+-- name: maintain_next_recipient
+SELECT min(s.recipient_id) FROM needtoknow.recipient_slice AS s WHERE s.recipient_id > $1::text;
+
+-- name: maintain_remove_slices
+-- Of one recipient, those of packed rows that are wholly below $2, from $3 on: how many, and the last one's row.
+WITH found AS MATERIALIZED (
+	SELECT s.ctid, s.first_index FROM needtoknow.recipient_slice AS s
+	WHERE s.recipient_id = $1::text AND s.first_index >= $3::bigint AND s.first_index < $2::bigint
+		AND NOT EXISTS (SELECT FROM needtoknow.ledger AS l WHERE l.first_index = s.first_index AND l.first_index + l.count > $2::bigint)
+	ORDER BY s.first_index LIMIT $4::integer),
+gone AS (DELETE FROM needtoknow.recipient_slice AS s WHERE s.ctid = ANY (ARRAY(SELECT f.ctid FROM found AS f)) AND $5::boolean)
+SELECT count(*), max(f.first_index) FROM found AS f;
+
+-- name: maintain_policy
+-- The policy in force.
+SELECT p.text FROM needtoknow.policy_activation AS a JOIN needtoknow.policy AS p ON p.policy_number = a.policy_number
+ORDER BY a.ledger_index DESC LIMIT 1;
+
+-- name: maintain_recorded_before
+SELECT needtoknow.recorded_before(statement_timestamp() - $1::bigint * interval '1 microsecond');
+
+-- name: maintain_pages
+-- Of a table, how many pages it has now.
+SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint;
+
+-- name: maintain_clear_disclosures
+-- On pages from $2 to before $3: disclosures that ended before entry $1, and of which nobody still has anything that we know of.
+WITH found AS MATERIALIZED (
+	SELECT d.ctid FROM needtoknow.disclosure AS d
+	WHERE d.ctid >= format('(%s,0)', $2::bigint)::tid AND d.ctid < format('(%s,0)', $3::bigint)::tid
+		AND d.state <> 1 AND d.ended_index < $1::bigint AND (d.subject_id IS NOT NULL OR d.booking_id IS NOT NULL)
+		AND NOT EXISTS (SELECT FROM needtoknow.withdrawal AS w WHERE w.disclosure_id = d.disclosure_id
+			AND (w.confirmed_index IS NULL OR w.retained_until > statement_timestamp()))),
+cleared AS (
+	UPDATE needtoknow.disclosure AS d SET subject_id = NULL, booking_id = NULL
+	WHERE d.ctid = ANY (ARRAY(SELECT f.ctid FROM found AS f)) AND $4::boolean)
+SELECT count(*) FROM found AS f;
+
+-- name: maintain_clear_references
+-- Likewise, whom entries before $1 are about, and the caller's free text. What is of a disclosure goes after the disclosure's own; what
+-- raised a right that is still in force stays.
+WITH found AS MATERIALIZED (
+	SELECT r.ctid FROM needtoknow.entry_reference AS r
+	WHERE r.ctid >= format('(%s,0)', $2::bigint)::tid AND r.ctid < format('(%s,0)', $3::bigint)::tid
+		AND r.ledger_index < $1::bigint AND (r.subject_id IS NOT NULL OR r.booking_id IS NOT NULL OR r.remark IS NOT NULL)
+		AND NOT EXISTS (SELECT FROM needtoknow.disclosure AS d WHERE d.disclosure_id = r.disclosure_id
+			AND (d.state = 1 OR d.subject_id IS NOT NULL OR d.booking_id IS NOT NULL))
+		AND NOT EXISTS (SELECT FROM needtoknow.right_in_force AS f WHERE f.subject_id = r.subject_id AND f.ledger_index = r.ledger_index)),
+cleared AS (
+	UPDATE needtoknow.entry_reference AS r SET subject_id = NULL, booking_id = NULL, remark = NULL
+	WHERE r.ctid = ANY (ARRAY(SELECT f.ctid FROM found AS f)) AND $4::boolean)
+SELECT count(*) FROM found AS f;
