@@ -67,6 +67,24 @@ static const struct command commands[] = {
 			[MIGRATE_AUDIT_ROLE] = { "--audit-role", "ROLE", "[needtoknow_audit] answers auditors",
 				false } },
 	},
+	{
+		.name = "keygen",
+		.summary = "Make a key that signs the ledger's checkpoints",
+		.details = "The key goes into a new file that its owner alone can read; what is printed verifies: "
+			   "give it to auditors.\n"
+			   "The name is the ledger's in each checkpoint, for ever: a domain of yours and a path, "
+			   "`company.example/needtoknow`.",
+		.run = command_keygen,
+		.flags = { [KEYGEN_NAME] = { "--name", "NAME", "the ledger's name", true },
+			[KEYGEN_OUT] = { "--out", "FILE", "is made, and never written over", true } },
+	},
+	{
+		.name = "vkey",
+		.summary = "Print what verifies a key's signatures",
+		.details = "The line that `keygen` printed: it is no secret.",
+		.run = command_vkey,
+		.flags = { [VKEY_KEY] = { "--key", "FILE", "that `keygen` made", true } },
+	},
 	{ .name = "version", .summary = "Print the version", .run = command_version },
 	{ .name = "help", .summary = "Print this", .run = command_help },
 };

@@ -38,4 +38,15 @@ enum {
 };
 int command_migrate(const char *const *values);
 
+enum {
+	KEYGEN_NAME,
+	KEYGEN_OUT
+};
+int command_keygen(const char *const *values);
+
+enum {
+	VKEY_KEY
+};
+int command_vkey(const char *const *values);
+
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "daemon/key_file.h"
 #include "pure/yaml_reader.h"
 
 #include <arpa/inet.h>
@@ -203,6 +204,56 @@ static int read_database(struct yaml_reader *reader, const struct yaml_value *va
 	return 0;
 }
 
+/* One of the list's files, behind those that were read before it. */
+static int read_signing_key(
+	struct yaml_reader *reader, const struct yaml_value *value, struct configuration *configuration)
+{
+	char error[400];
+	const char *text;
+	struct note_signer *keys = configuration->ledger.signing_keys;
+	size_t count = configuration->ledger.signing_key_count;
+	if (yaml_read_text(reader, value, &text) != 0)
+		return -1;
+	const char *path = whole_path(reader, text);
+	if (key_file_read(path, &keys[count], error, sizeof error) != 0)
+		return yaml_refuse(reader, value, "`signing_keys`: %s", error);
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(keys[i].public.name, keys[count].public.name) != 0)
+			return yaml_refuse(reader, value,
+				"`signing_keys`: %s is a key of %s, the one before it of %s: a ledger has one name",
+				path, keys[count].public.name, keys[i].public.name);
+		if (memcmp(keys[i].public.key, keys[count].public.key, sizeof keys[i].public.key) == 0)
+			return yaml_refuse(reader, value, "`signing_keys`: %s is the same key twice", path);
+	}
+	configuration->ledger.signing_key_count++;
+	return 0;
+}
+
+static int read_signing_keys(struct yaml_reader *reader, const struct yaml_value *value, void *member)
+{
+	if (yaml_expect_list(reader, value, "key files") != 0)
+		return -1;
+	if (value->count > SIGNING_KEYS_MAX)
+		return yaml_refuse(reader, value,
+			"`signing_keys`: found %zu; allowed: one, or two while one takes over from the other",
+			value->count);
+	for (const struct yaml_value *key = value->first; key != NULL; key = key->next) {
+		if (read_signing_key(reader, key, member) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static const struct yaml_key ledger_keys[] = {
+	{ "signing_keys", read_signing_keys, 0, true, "one file that `needtoknowd keygen` made, or two" },
+};
+static const struct yaml_map ledger_map = { "ledger", COUNT_OF(ledger_keys), ledger_keys };
+
+static int read_ledger(struct yaml_reader *reader, const struct yaml_value *value, void *member)
+{
+	return yaml_read_map(reader, value, &ledger_map, member);
+}
+
 #define SERVER_LIMIT(name)                                                                                             \
 	{                                                                                                              \
 #name, yaml_read_count, offsetof(struct configuration, server_limits.name), false, ""                  \
@@ -249,6 +300,7 @@ static const struct yaml_key file_keys[] = {
 	{ "tls", read_tls, MEMBER(tls), true, "certificate, key, client_ca, crl; there is no mode without it" },
 	{ "database", read_database, 0, true, "state, source, audit" },
 	{ "policy", read_file, MEMBER(policy), true, "the policy file" },
+	{ "ledger", read_ledger, 0, true, "signing_keys" },
 	{ "workers", read_workers, MEMBER(workers), false, "1 to 64" },
 	{ "state_dir", read_directory, MEMBER(state_dir), true, "a directory that only the daemon writes to" },
 	{ "log_level", read_log_level, MEMBER(log_level), false, "error, warning, info or debug" },

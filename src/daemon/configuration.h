@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "io/server.h"
 #include "io/tls.h"
+#include "pure/note.h"
 #include "service/service.h"
 
 #include <stdbool.h>
@@ -16,14 +17,17 @@
  * and column, what was found, what is allowed and the nearest known name. Nothing is ever left out because it could not
  * be read.
  *
- *   listen, trust_domain, tls {certificate, key, client_ca}, database {state, source}, policy, state_dir    must be
- * there metrics_listen                     [none: no metrics port] a loopback address tls.crl [none] database.audit
- * [database.state] workers                            [1] at most WORKERS_MAX log_level                          [info]
- *   strict_privileges                  [false] rights beyond the policy's are an error rather than a warning
- *   limits                             each member of struct server_limits and struct service_limits by its name, and
- * drain_timeout_ms
+ * - listen, trust_domain, tls {certificate, key, client_ca}, database {state, source}, policy, ledger {signing_keys}
+ * and state_dir must be there
+ * - metrics_listen [none: no metrics port]: a loopback address
+ * - tls.crl [none], database.audit [database.state]
+ * - workers [1]: at most WORKERS_MAX
+ * - log_level [info]
+ * - strict_privileges [false]: rights beyond the policy's are an error rather than a warning
+ * - limits: each member of struct server_limits and struct service_limits by its name, and drain_timeout_ms
  */
 #define WORKERS_MAX 64
+#define SIGNING_KEYS_MAX 2 /* two while one takes over from the other */
 #define ADDRESS_TEXT_MAX 46 /* INET6_ADDRSTRLEN */
 
 /* A numeric address: a name would need a resolver, and might become another address. */
@@ -43,6 +47,10 @@ struct configuration {
 		const char *audit; /* the state's when none was given */
 	} database; /* libpq's connection strings; may hold passwords: never logged */
 	const char *policy;
+	struct {
+		struct note_signer signing_keys[SIGNING_KEYS_MAX]; /* of one name, the ledger's */
+		size_t signing_key_count;
+	} ledger;
 	const char *state_dir;
 	uint32_t workers;
 	enum log_level log_level;

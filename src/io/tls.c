@@ -1,6 +1,7 @@
 #include "io/tls.h"
 
 #include "base/memory.h"
+#include "io/secret_file.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -74,24 +75,10 @@ static int no_password(char *buffer, int size, int writing, void *context)
 	return -1;
 }
 
-/*
- * As PostgreSQL has it: nobody but the owner, who is us or root; or root, with reading left to a group that we are in
- * (a key that the system's certificate group shares among daemons).
- */
 static int check_key_mode(const char *path, const struct stat *file, const struct report *error)
 {
-	if (!S_ISREG(file->st_mode))
-		return report(error, "tls: key %s is not a regular file", path);
-	if (file->st_uid != geteuid() && file->st_uid != 0)
-		return report(error,
-			"tls: key %s belongs to neither this user nor root: anyone who owns it can replace it", path);
-	mode_t allowed = file->st_uid == 0 ? S_IRUSR | S_IWUSR | S_IRGRP : S_IRUSR | S_IWUSR;
-	if ((file->st_mode & (S_IRWXG | S_IRWXO)) & ~allowed)
-		return report(error,
-			"tls: key %s can be read or written by others (mode %04o): chmod 0600, or 0640 when root owns "
-			"it",
-			path, (unsigned)(file->st_mode & 07777));
-	return 0;
+	char fault[300];
+	return secret_file_check(file, path, fault, sizeof fault) == 0 ? 0 : report(error, "tls: key %s", fault);
 }
 
 static int load_key(SSL_CTX *context, const char *path, const struct report *error)

@@ -81,7 +81,7 @@ def processes_in(directory):
 
 def test_a_sandbox_prints_where_it_is_and_goes(around):
     with up(around) as values:
-        assert sorted(values) == ["ADDRESS", "CA", "CERTS", "CONFIG", "DIR", "LOG", "METRICS", "PGURI", "PID"]
+        assert sorted(values) == ["ADDRESS", "CA", "CERTS", "CONFIG", "DIR", "LOG", "METRICS", "PGURI", "PID", "VKEY"]
         assert int(values["PID"]) in processes_in(around)
         assert uris_of(f"{values['CERTS']}/sparkle.crt") == ["spiffe://maison-claire.example/recipient/sparkle"]
 

@@ -27,6 +27,7 @@ class Installation:
         self.sandbox = world.sandbox
         self.directory = directory
         shutil.copytree(self.sandbox.certs, directory / "certs")
+        shutil.copyfile(self.sandbox.config.parent / "ledger.key", directory / "ledger.key")
         self.policy = directory / "policy.yaml"
         shutil.copyfile(self.sandbox.config.parent / "policy.yaml", self.policy)
         self.config = directory / "needtoknowd.yaml"
@@ -132,7 +133,7 @@ def test_p7_a_key_of_another_certificate_stops_the_start(installation):
 
 
 @pytest.mark.parametrize("key", ["listen", "trust_domain", "tls", "database", "policy", "  certificate", "  key", "  client_ca",
-                                 "  state", "  source", "state_dir"])
+                                 "  state", "  source", "state_dir", "ledger", "  signing_keys"])
 def test_a_configuration_without_a_needed_key_stops_the_start(installation, key):
     lines, skip = [], False
     for line in installation.config.read_text().splitlines():
@@ -156,6 +157,18 @@ def test_a_configuration_without_a_needed_key_stops_the_start(installation, key)
 ])
 def test_a_configuration_that_is_not_understood_stops_the_start(installation, old, new, hint):
     installation.edit(installation.config, old, new)
+    installation.does_not_start(hint, r"needtoknowd\.yaml:\d+:\d+")
+
+
+@pytest.mark.parametrize("spoil,hint", [
+    (lambda key: key.unlink(), r"ledger\.key cannot be read: No such file"),
+    (lambda key: key.chmod(0o640), r"ledger\.key can be read or written by others"),
+    (lambda key: key.write_text(""), r"ledger\.key is not a signing key"),
+    (lambda key: key.write_text(key.read_text().replace("needtoknow+", "needtoknow/other+")), r"ledger\.key is not a signing key"),
+], ids=["missing", "readable by others", "empty", "renamed"])
+def test_p5_a_ledger_key_that_cannot_be_trusted_stops_the_start(installation, spoil, hint):
+    """There is no unsigned mode."""
+    spoil(installation.directory / "ledger.key")
     installation.does_not_start(hint, r"needtoknowd\.yaml:\d+:\d+")
 
 

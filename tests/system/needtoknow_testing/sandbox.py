@@ -60,6 +60,7 @@ class Sandbox:
         self.address = values["ADDRESS"]
         self.ca = Path(values["CA"])
         self.certs = Path(values["CERTS"])
+        self.vkey = values["VKEY"]
         self.pguri = values["PGURI"]
         self.config = Path(values["CONFIG"])
         self.metrics_address = values["METRICS"]

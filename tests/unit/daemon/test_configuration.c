@@ -1,4 +1,5 @@
 #include "daemon/configuration.h"
+#include "daemon/key_file.h"
 #include "support/check.h"
 
 #include <stdio.h>
@@ -25,14 +26,27 @@ static void write_file(const char *name, const char *text)
 static const char *const files[] = { "server.crt", "server.key", "ca.crt", "revoked.pem", "policy.yaml",
 	"daemon.yaml" };
 
+#define LEDGER "maison-claire.example/needtoknow"
+static const struct {
+	const char *file, *name;
+} keys[] = { { "ledger.key", LEDGER }, { "next.key", LEDGER }, { "open.key", LEDGER },
+	{ "other.key", "other.example" } };
+
 static int make_directory(void **state)
 {
+	char error[300];
+	struct note_signer signer;
 	(void)state;
 	if (mkdtemp(directory) == NULL || mkdir(in_directory("state"), 0700) != 0)
 		return -1;
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
 		write_file(files[i], "");
-	return 0;
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		if (note_signer_generate(&signer, keys[i].name) != 0 ||
+			key_file_write(in_directory(keys[i].file), &signer, error, sizeof error) != 0)
+			return -1;
+	}
+	return chmod(in_directory("open.key"), 0644);
 }
 
 static int remove_directory(void **state)
@@ -40,6 +54,8 @@ static int remove_directory(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
 		unlink(in_directory(files[i]));
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		unlink(in_directory(keys[i].file));
 	rmdir(in_directory("state"));
 	return rmdir(directory);
 }
@@ -50,7 +66,8 @@ static int remove_directory(void **state)
 	"tls: { certificate: server.crt, key: server.key, client_ca: ca.crt }\n"                                       \
 	"database: { state: \"host=a dbname=b\", source: \"postgresql://c/d\" }\n"                                     \
 	"policy: policy.yaml\n"                                                                                        \
-	"state_dir: state\n"
+	"state_dir: state\n"                                                                                           \
+	"ledger: { signing_keys: [ledger.key] }\n"
 
 static struct configuration *load(const char *text)
 {
@@ -75,6 +92,7 @@ static void test_what_is_left_out_has_the_default_that_is_told(void **state)
 	assert_string_equal(configuration->database.state, "host=a dbname=b");
 	assert_string_equal(configuration->database.source, "postgresql://c/d");
 	assert_string_equal(configuration->database.audit, "host=a dbname=b");
+	assert_int_equal(configuration->ledger.signing_key_count, 1);
 	assert_int_equal(configuration->workers, 1);
 	assert_int_equal(configuration->log_level, LOG_LEVEL_INFO);
 	assert_false(configuration->strict_privileges);
@@ -117,6 +135,7 @@ static void test_every_key_is_read(void **state)
 		"tls: { certificate: server.crt, key: server.key, client_ca: ca.crt, crl: %s/revoked.pem }\n"
 		"database: { state: host=a, source: host=b, audit: host=c }\n"
 		"policy: policy.yaml\n"
+		"ledger: { signing_keys: [next.key, ledger.key] }\n"
 		"workers: 64\n"
 		"state_dir: %s/state\n"
 		"log_level: debug\n"
@@ -135,6 +154,16 @@ static void test_every_key_is_read(void **state)
 	assert_int_equal(configuration->metrics_listen.port, 65535);
 	assert_string_equal(configuration->tls.crl, in_directory("revoked.pem"));
 	assert_string_equal(configuration->database.audit, "host=c");
+	assert_int_equal(configuration->ledger.signing_key_count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		char error[300];
+		struct note_signer signer;
+		assert_int_equal(
+			key_file_read(in_directory(i == 0 ? "next.key" : "ledger.key"), &signer, error, sizeof error),
+			0);
+		assert_string_equal(configuration->ledger.signing_keys[i].public.name, LEDGER);
+		assert_memory_equal(configuration->ledger.signing_keys[i].seed, signer.seed, sizeof signer.seed);
+	}
 	assert_int_equal(configuration->workers, 64);
 	assert_int_equal(configuration->log_level, LOG_LEVEL_DEBUG);
 	assert_true(configuration->strict_privileges);
@@ -236,6 +265,19 @@ static void test_bad_values_are_refused_with_their_place(void **state)
 		{ "state_dir: nowhere", "6:12: `state_dir`: the directory /tmp/needtoknow-" },
 		{ "state_dir: policy.yaml", "6:12: `state_dir`: " },
 		{ "state_dir: ~", "6:12: `state_dir`: found nothing" },
+		{ "ledger: {}", "7:9: `ledger`: found" },
+		{ "ledger: { signing_key: [ledger.key] }",
+			"7:11: ledger has no key `signing_key` (did you mean `signing_keys`?)" },
+		{ "ledger: { signing_keys: ledger.key }", "7:25: `signing_keys`: found a text" },
+		{ "ledger: { signing_keys: [] }", "7:25: `signing_keys`: found" },
+		{ "ledger: { signing_keys: [a, b, c] }", "7:25: `signing_keys`: found 3; allowed: one, or two" },
+		{ "ledger: { signing_keys: [[ledger.key]] }", "7:26: " },
+		{ "ledger: { signing_keys: [nowhere.key] }", "7:26: `signing_keys`: /tmp/needtoknow-" },
+		{ "ledger: { signing_keys: [state] }", "7:26: `signing_keys`: /tmp/needtoknow-" },
+		{ "ledger: { signing_keys: [open.key] }", "7:26: `signing_keys`: /tmp/needtoknow-" },
+		{ "ledger: { signing_keys: [policy.yaml] }", "7:26: `signing_keys`: /tmp/needtoknow-" },
+		{ "ledger: { signing_keys: [ledger.key, ledger.key] }", "7:38: `signing_keys`: /tmp/needtoknow-" },
+		{ "ledger: { signing_keys: [ledger.key, other.key] }", "7:38: `signing_keys`: /tmp/needtoknow-" },
 	};
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
 		expect_line_refused(lines[i].line, lines[i].expected);
@@ -248,22 +290,22 @@ static void test_more_keys_are_refused_with_their_place(void **state)
 		const char *line, *expected;
 	} lines[] = {
 		{ "metrics_listen: 0.0.0.0:9443\n",
-			"7:17: `metrics_listen`: found `0.0.0.0:9443`; allowed: a loopback address" },
-		{ "metrics_listen: 10.0.0.1:9443\n", "7:17: `metrics_listen`" },
-		{ "workers: 0\n", "7:10: `workers`: found `0`" },
-		{ "workers: 65\n", "7:10: `workers`: found `65`; allowed: 1 to 64" },
-		{ "workers: two\n", "7:10: `workers`: found `two`" },
-		{ "workers: \"2\"\n", "7:10: `workers`: found `2`" },
-		{ "log_level: verbose\n", "7:12: `log_level`: found `verbose`; allowed: error, warning, info, debug" },
-		{ "strict_privileges: yes\n", "7:20: `strict_privileges`: found `yes`" },
+			"8:17: `metrics_listen`: found `0.0.0.0:9443`; allowed: a loopback address" },
+		{ "metrics_listen: 10.0.0.1:9443\n", "8:17: `metrics_listen`" },
+		{ "workers: 0\n", "8:10: `workers`: found `0`" },
+		{ "workers: 65\n", "8:10: `workers`: found `65`; allowed: 1 to 64" },
+		{ "workers: two\n", "8:10: `workers`: found `two`" },
+		{ "workers: \"2\"\n", "8:10: `workers`: found `2`" },
+		{ "log_level: verbose\n", "8:12: `log_level`: found `verbose`; allowed: error, warning, info, debug" },
+		{ "strict_privileges: yes\n", "8:20: `strict_privileges`: found `yes`" },
 		{ "strict_privilege: true\n",
-			"7:1: the configuration has no key `strict_privilege` (did you mean `strict_privileges`?)" },
-		{ "limits: { max_calls: 0 }\n", "7:22: `max_calls`: found `0`" },
-		{ "limits: { max_calls: -1 }\n", "7:22: `max_calls`: found `-1`" },
-		{ "limits: { max_calls: 4294967296 }\n", "7:22: `max_calls`: found `4294967296`" },
-		{ "limits: { max_call: 1 }\n", "7:11: limits has no key `max_call` (did you mean `max_calls`?)" },
-		{ "limits: none\n", "7:9: `limits`: found a text" },
-		{ "listen: 127.0.0.1:1\n", "7:1: `listen` is given twice: first in line 1" },
+			"8:1: the configuration has no key `strict_privilege` (did you mean `strict_privileges`?)" },
+		{ "limits: { max_calls: 0 }\n", "8:22: `max_calls`: found `0`" },
+		{ "limits: { max_calls: -1 }\n", "8:22: `max_calls`: found `-1`" },
+		{ "limits: { max_calls: 4294967296 }\n", "8:22: `max_calls`: found `4294967296`" },
+		{ "limits: { max_call: 1 }\n", "8:11: limits has no key `max_call` (did you mean `max_calls`?)" },
+		{ "limits: none\n", "8:9: `limits`: found a text" },
+		{ "listen: 127.0.0.1:1\n", "8:1: `listen` is given twice: first in line 1" },
 	};
 	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
 		char text[1000];
