@@ -1,4 +1,7 @@
+#include "cli/audit_exposure.h"
 #include "cli/audit_list.h"
+#include "cli/audit_overdue.h"
+#include "cli/audit_register.h"
 #include "cli/command.h"
 #include "cli/disclosure.h"
 #include "cli/help.h"
@@ -83,6 +86,36 @@ const struct command commands[] = {
 		.flags = audit_list_flags,
 		.connects = true,
 		.run = audit_list_run },
+	{ .name = "audit exposure",
+		.group = "Auditing (role auditor)",
+		.summary = "Say what a recipient, or a device of it, held, and of whom",
+		.operand = "RECIPIENT_ID",
+		.details = "For a lost phone or a breach (GDPR art. 33): every release that was sent to it, from when "
+			   "until "
+			   "when it was held.\n"
+			   "What was not confirmed as deleted counts as still held. " TIMES,
+		.examples = "  needtoknow audit exposure sparkle --device phone-2 --from -72h\n"
+			    "  needtoknow audit exposure sparkle --format csv >exposure.csv\n",
+		.flags = audit_exposure_flags,
+		.connects = true,
+		.run = audit_exposure_run },
+	{ .name = "audit register",
+		.group = "Auditing (role auditor)",
+		.summary = "Print the record of processing activities (GDPR art. 30), from the policy in force",
+		.examples = "  needtoknow audit register\n"
+			    "  needtoknow audit register --format csv >register.csv\n",
+		.flags = audit_register_flags,
+		.connects = true,
+		.run = audit_register_run },
+	{ .name = "audit overdue",
+		.group = "Auditing (role auditor)",
+		.summary = "List deletions that were ordered and not confirmed in time",
+		.details = "The longest overdue first, a line a device.",
+		.examples = "  needtoknow audit overdue\n"
+			    "  needtoknow audit overdue --format json\n",
+		.flags = audit_overdue_flags,
+		.connects = true,
+		.run = audit_overdue_run },
 	{ .name = "recipient put",
 		.group = "Recipients (role admin)",
 		.summary = "Register a recipient, or replace what is known of it",
