@@ -36,7 +36,7 @@ static int parse_text(const char *text, size_t length, struct checkpoint *out)
 	memcpy(out->origin, origin.text, origin.length);
 	out->origin[origin.length] = '\0';
 	size_t root_length;
-	if (text_decimal(size.text, size.length, &out->size) < 0 ||
+	if (text_decimal(size.text, size.length, &out->size) < 0 || out->size > INT64_MAX ||
 		base64_decode(root.text, root.length, out->root.bytes, MERKLE_HASH_SIZE, &root_length) < 0)
 		return -1;
 	return root_length == MERKLE_HASH_SIZE ? 0 : -1;

@@ -9,7 +9,7 @@
 
 struct checkpoint {
 	char origin[NOTE_KEY_NAME_MAX + 1];
-	uint64_t size; /* leaves */
+	uint64_t size; /* leaves, fewer than 2^63 */
 	struct merkle_hash root;
 };
 

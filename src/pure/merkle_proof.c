@@ -42,7 +42,7 @@ static void plan_climb(struct merkle_plan *plan, unsigned height, uint64_t index
 
 int merkle_inclusion_plan(uint64_t index, uint64_t size, struct merkle_plan *out)
 {
-	if (index >= size)
+	if (index >= size || size > INT64_MAX)
 		return -1;
 	*out = (struct merkle_plan){ 0 };
 	plan_climb(out, 0, index, size);
@@ -51,7 +51,7 @@ int merkle_inclusion_plan(uint64_t index, uint64_t size, struct merkle_plan *out
 
 int merkle_consistency_plan(uint64_t from, uint64_t to, struct merkle_plan *out)
 {
-	if (from == 0 || from > to)
+	if (from == 0 || from > to || to > INT64_MAX)
 		return -1;
 	*out = (struct merkle_plan){ 0 };
 	if (from == to)
