@@ -10,6 +10,8 @@ extern const struct method sharing_share, sharing_get_disclosure, sharing_list_d
 extern const struct method delivery_receive, delivery_list_assigned, delivery_fetch, delivery_acknowledge,
 	delivery_confirm_deletion;
 extern const struct method audit_list_entries;
+extern const struct method audit_get_subject_report, audit_get_exposure, audit_get_register,
+	audit_list_overdue_deletions;
 extern const struct method registry_put_recipient, registry_get_recipient, registry_list_recipients,
 	registry_get_policy;
 extern const struct method health_check, health_list, health_watch;

@@ -144,7 +144,7 @@ enum step_result call_reply(struct call *call, const ProtobufCMessage *message)
 	size_t size = protobuf_c_message_get_packed_size(message);
 	uint8_t *bytes = size <= sizeof stack ? stack : call_alloc(call, size);
 	if (!bytes)
-		return call_refuse(call, &call->status);
+		return call_step_failed(call);
 	protobuf_c_message_pack(message, bytes);
 	server_stream_send(call->stream, bytes, size);
 	server_stream_finish(call->stream, &ok);

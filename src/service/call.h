@@ -52,7 +52,8 @@ struct method {
 	unsigned again; /* the step at which it reads: where BOARD_AGAIN goes back to */
 	enum boarding (*board)(struct call *call, struct departure *departure);
 	enum train_class train_class;
-	/* For what has no stream: told instead of answering, when the call fails. May be NULL. */
+	/* Told when the call fails, before it is answered with call->status; what has no stream is told nothing else.
+	 * May be NULL. */
 	void (*failed)(struct call *call);
 	/* Its COMMIT is in doubt: values that it holds are wiped now. May be NULL. */
 	void (*doubted)(struct call *call);

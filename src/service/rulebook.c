@@ -51,6 +51,11 @@ struct rulebook {
 		struct policy_text *next;
 	} * pending;
 	int highest;
+	struct archived {
+		int number;
+		struct policy *policy;
+		struct archived *next;
+	} * archive; /* policies that cannot be used any more: for reading what was shared under them */
 	int unfit[UNFIT_MAX]; /* policies kept from before that cannot be used; looked at again at the next start or
 				 reload */
 	size_t unfit_count;
@@ -75,6 +80,19 @@ const struct rules *rulebook_number(const struct rulebook *rulebook, int number)
 	const struct rules *rules = find_rules(rulebook, number);
 	/* Until it is stored, its number may come to mean another worker's policy. */
 	return rules && rules->stored ? rules : NULL;
+}
+
+const struct policy *rulebook_policy(struct rulebook *rulebook, int number)
+{
+	const struct rules *rules = rulebook_number(rulebook, number);
+	struct archived *archived;
+	if (rules)
+		return rules->policy;
+	LL_SEARCH_SCALAR(rulebook->archive, archived, number, number);
+	/* Another worker shared under a policy that it has just put in force. */
+	if (!archived)
+		rulebook_refresh(rulebook);
+	return archived ? archived->policy : NULL;
 }
 
 const char *rulebook_why(const struct rulebook *rulebook)
@@ -178,6 +196,21 @@ static void remember_unfit(struct rulebook *rulebook, int number)
 		rulebook->unfit[rulebook->unfit_count++] = number;
 }
 
+/* Takes the policy. */
+static void archive(struct rulebook *rulebook, int number, struct policy *policy)
+{
+	struct archived *archived;
+	LL_SEARCH_SCALAR(rulebook->archive, archived, number, number);
+	if (archived) {
+		policy_free(policy);
+		return;
+	}
+	archived = mem_calloc(1, sizeof *archived);
+	archived->number = number;
+	archived->policy = policy;
+	LL_PREPEND(rulebook->archive, archived);
+}
+
 static void checked(void *context, struct catalogue *catalogue)
 {
 	struct rulebook *rulebook = context;
@@ -206,8 +239,8 @@ static void checked(void *context, struct catalogue *catalogue)
 		if (is_file)
 			activate(rulebook, rules);
 	} else {
-		policy_free(text->policy); /* what was shared under it waits: nothing is delivered by a rule that cannot
-					      be checked */
+		/* What was shared under it waits: nothing is delivered by a rule that cannot be checked. */
+		archive(rulebook, text->number, text->policy);
 		remember_unfit(rulebook, text->number);
 	}
 	catalogue_free(catalogue);
@@ -423,6 +456,7 @@ void rulebook_free(struct rulebook *rulebook)
 	struct view *view, *next_view;
 	struct policy_text *text, *next_text;
 	struct rules *rules, *next_rules;
+	struct archived *archived, *next_archived;
 	if (!rulebook)
 		return;
 	/* What is asked of it ends as lost, and sets the timers once more. */
@@ -441,5 +475,9 @@ void rulebook_free(struct rulebook *rulebook)
 	}
 	LL_FOREACH_SAFE (rulebook->all, rules, next_rules)
 		rules_free(rules);
+	LL_FOREACH_SAFE (rulebook->archive, archived, next_archived) {
+		policy_free(archived->policy);
+		mem_free(archived);
+	}
 	mem_free(rulebook);
 }

@@ -67,6 +67,9 @@ void rulebook_refresh(struct rulebook *rulebook);
 const struct rules *rulebook_in_force(const struct rulebook *rulebook);
 /* NULL when that policy is not, or cannot be, in use. */
 const struct rules *rulebook_number(const struct rulebook *rulebook, int number);
+/* For reading what was shared under it, not for sharing: also one that does not fit the sources any more. NULL when
+ * this worker does not know it (yet), or no longer can read it. It lives as long as the rulebook. */
+const struct policy *rulebook_policy(struct rulebook *rulebook, int number);
 /* Why there is no policy in force; "" when there is. */
 const char *rulebook_why(const struct rulebook *rulebook);
 
