@@ -86,7 +86,9 @@ WHERE w.confirmed_index IS NOT NULL AND w.confirmed_index >= l.first_index AND w
 CREATE INDEX withdrawal_overdue ON needtoknow.withdrawal (delete_by, disclosure_id, device) WHERE confirmed_index IS NULL;
 
 -- Forgets a subject: the key that makes entries theirs goes, and with it every join from a person or a booking to the ledger. The entries
--- stay, and every proof of them. Refused while anything is still shared, or an order to delete is not yet confirmed.
+-- stay, and every proof of them. Refused while anything is still shared, or is not yet confirmed to be deleted. What a subject forbade stays
+-- forbidden, without what would lead from there to the entries: which one it was, and when. True when there was something to forget.
+-- For a train, which declares the subject's key exclusive, so that nobody goes on from what was read before.
 CREATE FUNCTION needtoknow.forget(subject text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
 	forgotten boolean;
@@ -95,19 +97,30 @@ BEGIN
 		RAISE EXCEPTION 'something of this subject is still shared' USING ERRCODE = 'object_in_use',
 			HINT = 'Revoke it, or wait for its end.';
 	END IF;
-	IF EXISTS (SELECT FROM needtoknow.disclosure AS d JOIN needtoknow.withdrawal AS w ON w.disclosure_id = d.disclosure_id
+	IF EXISTS (SELECT FROM needtoknow.disclosure AS d JOIN needtoknow.sent AS s ON s.disclosure_id = d.disclosure_id
+			LEFT JOIN needtoknow.withdrawal AS w ON w.disclosure_id = s.disclosure_id AND w.device = s.device
 			WHERE d.subject_id = subject AND w.confirmed_index IS NULL) THEN
 		RAISE EXCEPTION 'a recipient has not confirmed yet that it deleted what it had of this subject' USING ERRCODE = 'object_in_use',
 			HINT = 'needtoknow audit overdue lists who has not.';
 	END IF;
 	DELETE FROM needtoknow.subject_key AS k WHERE k.subject_id = subject;
 	forgotten := FOUND;
+	-- A booking of theirs may stand where somebody named it with another client's id.
+	UPDATE needtoknow.entry_reference AS r SET booking_id = NULL WHERE r.booking_id IN (
+		SELECT d.booking_id FROM needtoknow.disclosure AS d WHERE d.subject_id = subject
+		UNION SELECT o.booking_id FROM needtoknow.entry_reference AS o WHERE o.subject_id = subject);
 	UPDATE needtoknow.entry_reference AS r SET subject_id = NULL, booking_id = NULL, remark = NULL WHERE r.subject_id = subject
 		OR r.disclosure_id IN (SELECT d.disclosure_id FROM needtoknow.disclosure AS d WHERE d.subject_id = subject);
-	UPDATE needtoknow.disclosure AS d SET subject_id = NULL, booking_id = NULL WHERE d.subject_id = subject;
+	-- The digest of what was asked would tell whoever can ask the same again; a repeated request is refused from now on.
+	UPDATE needtoknow.disclosure AS d SET subject_id = NULL, booking_id = NULL, request_digest = decode(repeat('00', 16), 'hex')
+		WHERE d.subject_id = subject;
+	UPDATE needtoknow.right_in_force AS f SET ledger_index = NULL, raised_at = '-infinity' WHERE f.subject_id = subject;
 	RETURN forgotten;
 END
 $$;
+REVOKE EXECUTE ON FUNCTION needtoknow.forget(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION needtoknow.forget(text) TO :"state_role";
+GRANT UPDATE (ledger_index, raised_at) ON needtoknow.right_in_force TO :"state_role";
 
 -- Retention. Every entry below the answer was recorded before that moment; where its row is gone, a checkpoint of that time tells.
 CREATE INDEX checkpoint_signed_at ON needtoknow.checkpoint (signed_at);
