@@ -1,5 +1,6 @@
 #include "daemon/commands.h"
 
+#include "daemon/maintain.h"
 #include "daemon/migrate.h"
 #include "pure/nearest.h"
 
@@ -66,6 +67,18 @@ static const struct command commands[] = {
 				"[needtoknow_source] reads the company's views", false },
 			[MIGRATE_AUDIT_ROLE] = { "--audit-role", "ROLE", "[needtoknow_audit] answers auditors",
 				false } },
+	},
+	{
+		.name = "maintain",
+		.summary = "Make room in the ledger, and remove what is kept no longer",
+		.details = "To be run every day, by the role that owns the schema, while the daemon serves. Adds "
+			   "partitions ahead,\n"
+			   "removes bodies of entries that the ledger says may go (PRUNED), and clears subject and "
+			   "booking of what\n"
+			   "ended longer ago than the policy keeps them. Repeating it does no harm.",
+		.run = command_maintain,
+		.flags = { [MAINTAIN_DSN] = { "--dsn", "DSN", "libpq's connection string, as the owner", true },
+			[MAINTAIN_DRY_RUN] = { "--dry-run", NULL, "say what would be done, and do nothing", false } },
 	},
 	{
 		.name = "keygen",
@@ -145,6 +158,12 @@ int command_migrate(const char *const *values)
 		.audit = values[MIGRATE_AUDIT_ROLE],
 	};
 	return migrate_run(values[MIGRATE_DSN], &roles, stdout, stderr) == 0 ? EXIT_CODE_DONE : EXIT_CODE_FAILED;
+}
+
+int command_maintain(const char *const *values)
+{
+	bool dry = values[MAINTAIN_DRY_RUN] != NULL;
+	return maintain_run(values[MAINTAIN_DSN], dry, stdout, stderr) == 0 ? EXIT_CODE_DONE : EXIT_CODE_FAILED;
 }
 
 /* ---- the command line ---- */

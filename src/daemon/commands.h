@@ -49,4 +49,10 @@ enum {
 };
 int command_vkey(const char *const *values);
 
+enum {
+	MAINTAIN_DSN,
+	MAINTAIN_DRY_RUN
+};
+int command_maintain(const char *const *values);
+
 #endif

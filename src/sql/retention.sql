@@ -40,15 +40,16 @@ SELECT needtoknow.add_partition($1::bigint);
 SELECT p.until, p.ledger_index FROM needtoknow.pruned AS p ORDER BY p.until DESC LIMIT 1;
 
 -- name: maintain_leaving
--- Partitions all of whose entries may go, with what is still to be done to each: a detaching may have been cut short, and so may have been
--- the dropping behind it. A row that runs over the partition's end into what stays keeps it.
-SELECT p.partition::text, p.leaving, true FROM needtoknow.ledger_partition AS p
+-- Partitions all of whose entries may go: has its detaching begun, is it attached, and where does it end. A detaching may have been cut
+-- short (that one comes first, since only one at a time can be on its way), and so may have been the dropping behind it. A row that runs over the partition's end into what stays keeps it.
+SELECT p.partition::text, p.leaving, true, p.ends FROM needtoknow.ledger_partition AS p
 WHERE p.leaving OR (p.ends <= $1::bigint AND coalesce((SELECT l.first_index + l.count FROM needtoknow.ledger AS l
 	WHERE l.first_index >= p.begins AND l.first_index < p.ends ORDER BY l.first_index DESC LIMIT 1), 0) <= $1::bigint)
 UNION ALL
-SELECT c.oid::regclass::text, false, false FROM pg_class AS c
-WHERE c.relnamespace = 'needtoknow'::regnamespace AND c.relkind = 'r' AND NOT c.relispartition AND c.relname ~ '^ledger_[0-9]+$'
-	AND (substr(c.relname, 8)::numeric + 1) * 67108864 <= $1::bigint;
+SELECT c.oid::regclass::text, false, false, (substr(c.relname, 8)::bigint + 1) * 67108864 FROM pg_class AS c
+WHERE c.relnamespace = 'needtoknow'::regnamespace AND c.relkind = 'r' AND NOT c.relispartition
+	AND CASE WHEN c.relname ~ '^ledger_[0-9]+$' THEN (substr(c.relname, 8)::numeric + 1) * 67108864 <= $1::bigint END
+ORDER BY 2 DESC, 4;
 
 -- name: maintain_remove_bodies
 -- The next rows from $2 on that lie wholly below $1: how many, of how many entries, and the last one's first index.
