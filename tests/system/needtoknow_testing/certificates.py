@@ -25,6 +25,8 @@ class Authority:
         certificate = x509.load_pem_x509_certificate(sandbox.ca.read_bytes())
         wanted = certificate.public_key().public_numbers()
         for path in sandbox.directory.rglob("*.key"):
+            if not path.read_bytes().startswith(b"-----BEGIN"):
+                continue  # the ledger's, which is no key of TLS
             key = serialization.load_pem_private_key(path.read_bytes(), None)
             if key.public_key().public_numbers() == wanted:
                 return cls(certificate, key, directory)
