@@ -9,7 +9,8 @@ foreach(program needtoknowd needtoknow)
     install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
   endif()
 endforeach()
-install(FILES deploy/systemd/needtoknowd.service DESTINATION lib/systemd/system COMPONENT runtime)
+install(FILES deploy/systemd/needtoknowd.service deploy/systemd/needtoknow-maintain.service deploy/systemd/needtoknow-maintain.timer
+  DESTINATION lib/systemd/system COMPONENT runtime)
 install(FILES deploy/systemd/needtoknow.sysusers DESTINATION lib/sysusers.d RENAME needtoknow.conf COMPONENT runtime)
 install(FILES deploy/needtoknowd.yaml deploy/policy.yaml
   DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/needtoknow/examples COMPONENT runtime)
