@@ -203,7 +203,7 @@ def fuzz(stage):
 
     def run(target):
         with tempfile.TemporaryDirectory(prefix="needtoknow-") as fresh:
-            corpus = ROOT / "tests" / "fuzz" / "corpus" / target.removeprefix("fuzz_")
+            corpus = ROOT / "tests" / "fuzz" / "corpus" / target
             return stage.start(directory / "bin" / target, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
                                "-print_final_stats=1", f"-artifact_prefix={LOGS}/{target}-", fresh, *([corpus] if corpus.is_dir() else []))
 
