@@ -339,6 +339,9 @@ static int clear_old(struct run *run)
 
 /* ---- all of it ---- */
 
+static const char not_ours[] = "maintain: there is no schema `needtoknow` of this program's version: run "
+			       "`needtoknowd migrate`\n";
+
 /* Everything is done as the owner, also by who may merely act as it: what is made must be the owner's. */
 static int become_owner(const struct run *run)
 {
@@ -347,8 +350,8 @@ static int become_owner(const struct run *run)
 	int status = -1;
 	if (!result)
 		return -1;
-	if (!PQntuples(result) || number_of(result, 0, 3) != (uint64_t)migration_count)
-		fprintf(run->errors, "maintain: the schema is not this program's: run `needtoknowd migrate` first\n");
+	if (!PQntuples(result))
+		fputs(not_ours, run->errors);
 	else if (PQgetvalue(result, 0, 2)[0] != 't')
 		fprintf(run->errors, "maintain: the schema belongs to `%s`: connect as that role, not as `%s`\n",
 			PQgetvalue(result, 0, 0), PQuser(run->connection));
@@ -358,6 +361,17 @@ static int become_owner(const struct run *run)
 	}
 	PQclear(result);
 	return status;
+}
+
+static int check_version(const struct run *run)
+{
+	uint64_t version;
+	if (ask_number(run, &sql_maintain_version, NULL, &version) != 0)
+		return -1;
+	if (version == (uint64_t)migration_count)
+		return 0;
+	fputs(not_ours, run->errors);
+	return -1;
 }
 
 /* Look-ups by key and by page alone, whatever was last known of the tables; what a crash undoes is done again. */
@@ -382,7 +396,7 @@ int maintain_run(const char *dsn, bool dry, FILE *out, FILE *errors)
 		fprintf(errors, "maintain: %s", PQerrorMessage(run.connection));
 		goto out;
 	}
-	if (become_owner(&run) != 0 || set_up(&run) != 0)
+	if (become_owner(&run) != 0 || check_version(&run) != 0 || set_up(&run) != 0)
 		goto out;
 	status = 0;
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {

@@ -21,10 +21,12 @@ FROM unnest($1::bigint[]) WITH ORDINALITY AS u(keep, ord);
 SELECT h.size, coalesce((SELECT max(p.ends) FROM needtoknow.ledger_partition AS p WHERE NOT p.leaving), 0) FROM needtoknow.head AS h;
 
 -- name: maintain_owner
--- Who owns the ledger, and may we act as that role?
-SELECT pg_get_userbyid(c.relowner), quote_ident(pg_get_userbyid(c.relowner)), pg_has_role(current_user, c.relowner, 'MEMBER'),
-	(SELECT max(m.number) FROM needtoknow.migration AS m)
-FROM pg_class AS c WHERE c.oid = to_regclass('needtoknow.ledger');
+-- Who owns the ledger, and may we act as that role? Asked of the catalogue, which anyone may.
+SELECT pg_get_userbyid(c.relowner), quote_ident(pg_get_userbyid(c.relowner)), pg_has_role(current_user, c.relowner, 'MEMBER')
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'needtoknow' AND c.relname = 'ledger';
+
+-- name: maintain_version
+SELECT max(m.number) FROM needtoknow.migration AS m;
 
 -- name: maintain_growth
 -- The ledger's size, the entries of its last day, and the first index for which there is no partition.
@@ -88,7 +90,8 @@ SELECT needtoknow.recorded_before(statement_timestamp() - $1::bigint * interval 
 SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint;
 
 -- name: maintain_clear_disclosures
--- On pages from $2 to before $3: disclosures that ended before entry $1, and of which nobody still has anything that we know of.
+-- On pages from $2 to before $3: disclosures that ended before entry $1, and of which nobody still has anything that we know of. The
+-- digest goes too: with the secret's key it tells of a booking on an invoice whether it is this one.
 WITH found AS MATERIALIZED (
 	SELECT d.ctid FROM needtoknow.disclosure AS d
 	WHERE d.ctid >= format('(%s,0)', $2::bigint)::tid AND d.ctid < format('(%s,0)', $3::bigint)::tid
@@ -96,7 +99,7 @@ WITH found AS MATERIALIZED (
 		AND NOT EXISTS (SELECT FROM needtoknow.withdrawal AS w WHERE w.disclosure_id = d.disclosure_id
 			AND (w.confirmed_index IS NULL OR w.retained_until > statement_timestamp()))),
 cleared AS (
-	UPDATE needtoknow.disclosure AS d SET subject_id = NULL, booking_id = NULL
+	UPDATE needtoknow.disclosure AS d SET subject_id = NULL, booking_id = NULL, request_digest = decode(repeat('00', 16), 'hex')
 	WHERE d.ctid = ANY (ARRAY(SELECT f.ctid FROM found AS f)) AND $4::boolean)
 SELECT count(*) FROM found AS f;
 
