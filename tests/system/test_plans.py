@@ -16,11 +16,12 @@ KEYED = ["plan_cache_mode = force_generic_plan", "enable_seqscan = off", "enable
          "enable_mergejoin = off", "jit = off"]
 # Once in a while, and of few rows: not by key.
 EXEMPT = {"train_keys_forget", "policies_all", "secret_key", "listeners", "head_lock", "head_move", "head_news", "train_find",
-          "train_keys_last", "ledger_probe", "train_notify", "ledger_append", "train_keys_append", "durability"}
+          "train_keys_last", "ledger_probe", "train_notify", "ledger_append", "train_keys_append", "durability",
+          "register_recipients", "register_activation"}
 
 
 def statements():
-    for file in ("train.sql", "read.sql"):
+    for file in ("train.sql", "read.sql", "report.sql"):
         text = (ROOT / "src" / "sql" / file).read_text()
         for block in re.split(r"^-- name: ", text, flags=re.M)[1:]:
             name, _, body = block.partition("\n")
