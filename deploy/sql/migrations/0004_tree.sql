@@ -106,11 +106,12 @@ BEGIN
 	DELETE FROM needtoknow.subject_key AS k WHERE k.subject_id = subject;
 	forgotten := FOUND;
 	-- A booking of theirs may stand where somebody named it with another client's id.
-	UPDATE needtoknow.entry_reference AS r SET booking_id = NULL WHERE r.booking_id IN (
+	UPDATE needtoknow.entry_reference AS r SET booking_id = NULL WHERE r.booking_id = ANY (ARRAY(
 		SELECT d.booking_id FROM needtoknow.disclosure AS d WHERE d.subject_id = subject
-		UNION SELECT o.booking_id FROM needtoknow.entry_reference AS o WHERE o.subject_id = subject);
-	UPDATE needtoknow.entry_reference AS r SET subject_id = NULL, booking_id = NULL, remark = NULL WHERE r.subject_id = subject
-		OR r.disclosure_id IN (SELECT d.disclosure_id FROM needtoknow.disclosure AS d WHERE d.subject_id = subject);
+		UNION SELECT o.booking_id FROM needtoknow.entry_reference AS o WHERE o.subject_id = subject));
+	UPDATE needtoknow.entry_reference AS r SET subject_id = NULL, booking_id = NULL, remark = NULL WHERE r.disclosure_id = ANY (ARRAY(
+		SELECT d.disclosure_id FROM needtoknow.disclosure AS d WHERE d.subject_id = subject));
+	UPDATE needtoknow.entry_reference AS r SET subject_id = NULL, booking_id = NULL, remark = NULL WHERE r.subject_id = subject;
 	-- The digest of what was asked would tell whoever can ask the same again; a repeated request is refused from now on.
 	UPDATE needtoknow.disclosure AS d SET subject_id = NULL, booking_id = NULL, request_digest = decode(repeat('00', 16), 'hex')
 		WHERE d.subject_id = subject;
