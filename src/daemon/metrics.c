@@ -22,6 +22,7 @@ enum origin {
 	FROM_TRAIN,
 	FROM_QUEUE,
 	FROM_ROOM,
+	FROM_SIGNER,
 };
 
 enum kind {
@@ -42,6 +43,7 @@ struct metric {
 #define TRAIN(member) FROM_TRAIN, offsetof(struct train_counters, member)
 #define QUEUE(member) FROM_QUEUE, offsetof(struct queue_counters, member)
 #define ROOM(member) FROM_ROOM, offsetof(struct ledger_room_counters, member)
+#define SIGNER(member) FROM_SIGNER, offsetof(struct signer_counters, member)
 #define OTHER FROM_ELSEWHERE, 0
 
 /* Those that are not merely copied from a worker's counters. */
@@ -98,6 +100,15 @@ static const struct metric metrics_table[] = {
 	{ "needtoknow_deliveries_abandoned_total", "Deliveries that ended before anything was recorded or sent.",
 		COUNTER, QUEUE(abandoned) },
 	{ "needtoknow_withdrawals_sent_total", "Withdrawals sent.", COUNTER, QUEUE(withdrawals) },
+	{ "needtoknow_checkpoints_signed_total", "Checkpoints of the ledger that this worker has signed.", COUNTER,
+		SIGNER(checkpoints) },
+	{ "needtoknow_checkpoint_size", "Entries that the last checkpoint in the database covers.", GAUGE,
+		SIGNER(size) },
+	{ "needtoknow_checkpoint_timestamp_seconds", "When that checkpoint was signed, in seconds since the epoch.",
+		MOMENT, SIGNER(signed_at) },
+	{ "needtoknow_checkpoint_entries_behind", "Entries that it does not cover yet.", GAUGE, SIGNER(behind) },
+	{ "needtoknow_signing_stopped", "1 while no checkpoint may be signed; the log says why, and GetCheckpoint too.",
+		FLAG, SIGNER(stopped) },
 	{ "needtoknow_ledger_room_short",
 		"1 when less than one whole partition is left ahead of the ledger's head: run needtoknowd maintain.",
 		FLAG, ROOM(is_short) },
@@ -174,6 +185,7 @@ void metrics_publish(struct metrics *metrics, unsigned worker, const struct metr
 		[FROM_TRAIN] = sample->train,
 		[FROM_QUEUE] = sample->queue,
 		[FROM_ROOM] = sample->room,
+		[FROM_SIGNER] = sample->signer,
 	};
 	for (size_t metric = 0; metric < METRICS; metric++) {
 		const char *origin = origins[metrics_table[metric].origin];

@@ -5,6 +5,7 @@
 #include "service/ledger_room.h"
 #include "service/queue.h"
 #include "service/service.h"
+#include "service/signer.h"
 #include "service/train.h"
 
 #include <event2/buffer.h>
@@ -35,6 +36,7 @@ struct metrics_sample {
 	const struct train_counters *train; /* NULL: not there yet */
 	const struct queue_counters *queue;
 	const struct ledger_room_counters *room;
+	const struct signer_counters *signer;
 };
 
 void metrics_publish(struct metrics *metrics, unsigned worker, const struct metrics_sample *sample);

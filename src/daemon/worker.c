@@ -41,6 +41,7 @@ static void publish(struct worker *worker)
 			.train = train ? train_counters(train) : NULL,
 			.queue = queue_counters(service_queues(service)),
 			.room = ledger_room_counters(service_ledger_room(service)),
+			.signer = signer_counters(service_signer(service)),
 		});
 }
 
@@ -124,6 +125,9 @@ static struct service_config service_config_of(const struct worker_config *confi
 		.audit_dsn = configuration->database.audit,
 		.policy_file = configuration->policy,
 		.trust_domain = configuration->trust_domain,
+		.signing_keys = configuration->ledger.signing_keys,
+		.signing_key_count = configuration->ledger.signing_key_count,
+		.state_dir = configuration->state_dir,
 		.strict_privileges = configuration->strict_privileges,
 		.workers = configuration->workers,
 		.limits = configuration->service_limits,

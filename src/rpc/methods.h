@@ -9,9 +9,10 @@ extern const struct method *const methods[];
 extern const struct method sharing_share, sharing_get_disclosure, sharing_list_disclosures, sharing_explain;
 extern const struct method delivery_receive, delivery_list_assigned, delivery_fetch, delivery_acknowledge,
 	delivery_confirm_deletion;
-extern const struct method audit_list_entries;
+extern const struct method audit_list_entries, audit_stream_entries;
 extern const struct method audit_get_subject_report, audit_get_exposure, audit_get_register,
 	audit_list_overdue_deletions;
+extern const struct method audit_get_checkpoint, audit_get_inclusion_proof, audit_get_consistency_proof;
 extern const struct method registry_put_recipient, registry_get_recipient, registry_list_recipients,
 	registry_get_policy;
 extern const struct method health_check, health_list, health_watch;

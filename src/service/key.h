@@ -20,6 +20,7 @@ enum key_kind {
 	KEY_REQUEST, /* caller and request id */
 	KEY_POLICY, /* which policy is in force */
 	KEY_PRUNING, /* how far bodies may go */
+	KEY_VERIFIER, /* which keys sign the ledger */
 };
 
 enum key_mode {

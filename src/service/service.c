@@ -9,7 +9,9 @@
 #include "service/queue.h"
 #include "service/refusal.h"
 #include "service/rulebook.h"
+#include "service/signer.h"
 #include "service/sweeper.h"
+#include "service/tail.h"
 #include "service/train.h"
 #include "sql.h"
 
@@ -24,6 +26,7 @@
 #define CHANNEL "needtoknow"
 #define STATE_TIMEOUT_MS 5000
 #define AUDIT_TIMEOUT_MS 20000
+#define FINISH_MS 2000
 #define NEWS_INTERVAL INT64_C(20000)
 #define CENSUS_INTERVAL INT64_C(5000000)
 
@@ -53,6 +56,8 @@ struct service {
 	struct queues *queues;
 	struct rulebook *rulebook;
 	struct sweeper *sweeper;
+	struct tail *tail;
+	struct signer *signer;
 	struct pruner *pruner;
 	struct ledger_room *ledger_room;
 	struct method_entry *methods;
@@ -68,6 +73,8 @@ struct service {
 	struct call *watching;
 	void (*changed)(void *context);
 	void *changed_context;
+	void (*drained)(void *context);
+	void *drained_context;
 };
 
 /* ---- what it is made of ---- */
@@ -117,10 +124,19 @@ const struct ledger_room *service_ledger_room(const struct service *service)
 	return service->ledger_room;
 }
 
+struct signer *service_signer(const struct service *service)
+{
+	return service->signer;
+}
+
 bool service_elected(const struct service *service)
 {
-	(void)service;
-	return true;
+	return signer_elected(service->signer);
+}
+
+struct tail *service_tail(const struct service *service)
+{
+	return service->tail;
 }
 
 struct database *service_database_state(const struct service *service)
@@ -268,6 +284,7 @@ void service_changed(struct service *service)
 	}
 	DL_FOREACH_SAFE (service->watching, call, next)
 		call_run(call);
+	tail_wake(service->tail);
 	if (service->changed)
 		service->changed(service->changed_context);
 }
@@ -457,6 +474,7 @@ static void news(void *context)
 	struct service *service = context;
 	service->notified = false;
 	queue_poke_all(service->queues);
+	tail_grew(service->tail);
 }
 
 static void counted(void *context, const struct database_outcome *outcome)
@@ -563,10 +581,12 @@ struct service *service_new(struct loop *loop, const struct service_config *conf
 	service->batches = batches_new(service);
 	service->queues = queues_new(service);
 	service->sweeper = sweeper_new(service);
+	service->tail = tail_new(service);
 	service->pruner = pruner_new(service);
 	service->ledger_room = ledger_room_new(service);
 	service->rulebook = rulebook_new(service, config->source_dsn, config->policy_file, config->strict_privileges);
 	connect_databases(service);
+	service->signer = signer_new(service);
 	service->hook = (struct loop_hook){ .run = turn_end, .context = service };
 	loop_hook_add(loop, LOOP_PHASE_SERVICE, &service->hook);
 	return service;
@@ -593,6 +613,8 @@ void service_free(struct service *service)
 	rulebook_free(service->rulebook);
 	train_free(service->train);
 	sweeper_free(service->sweeper);
+	signer_free(service->signer);
+	tail_free(service->tail);
 	pruner_free(service->pruner);
 	ledger_room_free(service->ledger_room);
 	queues_free(service->queues);
@@ -611,12 +633,21 @@ int service_listen(struct service *service, int socket)
 	return server_listen(service->server, socket);
 }
 
+/* Nobody is served any more: what was committed last is signed, too. */
+static void server_drained(void *context)
+{
+	struct service *service = context;
+	signer_finish(service->signer, FINISH_MS, service->drained, service->drained_context);
+}
+
 void service_drain(struct service *service, uint32_t timeout_ms, void (*done)(void *context), void *context)
 {
 	service->draining = true;
 	service_changed(service);
 	queues_drain(service->queues);
-	server_drain(service->server, timeout_ms, done, context);
+	service->drained = done;
+	service->drained_context = context;
+	server_drain(service->server, timeout_ms, server_drained, service);
 }
 
 void service_reload(struct service *service)

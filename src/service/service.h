@@ -4,6 +4,7 @@
 #include "io/database.h"
 #include "io/loop.h"
 #include "io/server.h"
+#include "pure/note.h"
 #include "service/call.h"
 
 #include <stdbool.h>
@@ -24,6 +25,9 @@ struct service_config {
 	const char *state_dsn, *source_dsn, *audit_dsn; /* audit: NULL, the state's */
 	const char *policy_file;
 	const char *trust_domain;
+	const struct note_signer *signing_keys; /* of the ledger's checkpoints; all of one name */
+	size_t signing_key_count; /* at least one */
+	const char *state_dir; /* where the last checkpoint that was seen is kept */
 	bool strict_privileges;
 	unsigned workers; /* of this process group; other machines are found out about */
 	struct service_limits limits;
@@ -51,6 +55,7 @@ const char *service_why(const struct service *service);
 void service_on_state(struct service *service, void (*changed)(void *context), void *context);
 
 int service_listen(struct service *service, int socket);
+/* Streams end and calls finish, for as long at most; what they committed is signed; then `done`. */
 void service_drain(struct service *service, uint32_t timeout_ms, void (*done)(void *context), void *context);
 /* Reads the policy file again. */
 void service_reload(struct service *service);
@@ -67,7 +72,9 @@ struct batches *service_batches(const struct service *service);
 struct key_table *service_keys(const struct service *service);
 struct queues *service_queues(const struct service *service);
 struct rulebook *service_rulebook(const struct service *service);
+struct tail *service_tail(const struct service *service);
 struct sweeper *service_sweeper(const struct service *service);
+struct signer *service_signer(const struct service *service);
 const struct ledger_room *service_ledger_room(const struct service *service);
 struct database *service_database_state(const struct service *service);
 struct database *service_database_listing(const struct service *service);
