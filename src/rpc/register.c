@@ -1,4 +1,4 @@
-#include "pure/duration.h"
+#include "pure/policy_register.h"
 #include "rpc/audited.h"
 #include "rpc/methods.h"
 #include "service/batch.h"
@@ -9,9 +9,6 @@
 
 #include <needtoknow/v1/audit.pb-c.h>
 
-#include <stdio.h>
-#include <string.h>
-
 /* GetRegister: the record of processing activities, GDPR art. 30(1), from the policy in force; who receives, from the
  * recipients that are registered now. */
 
@@ -19,7 +16,7 @@ struct record {
 	struct audited audited;
 	const struct rules *rules; /* in force when it was read */
 	int64_t activated_at;
-	Needtoknow__V1__Processing **processings;
+	Needtoknow__V1__GetRegisterResponse *response;
 };
 
 static enum step_result register_decode(struct call *call)
@@ -29,108 +26,6 @@ static enum step_result register_decode(struct call *call)
 		audited_begin(&record->audited);
 	call->state = record;
 	return STEP_NEXT;
-}
-
-/* ---- what the policy says ---- */
-
-static Needtoknow__V1__ProcessedField *field_message(
-	struct call *call, const struct policy_release *release, const struct policy_field *field, char *due)
-{
-	Needtoknow__V1__ProcessedField *message = call_alloc(call, sizeof *message);
-	if (!message)
-		return NULL;
-	needtoknow__v1__processed_field__init(message);
-	message->name = (char *)field->name;
-	message->release = (char *)release->name;
-	message->due = due;
-	message->sensitive = release->sensitive;
-	return message;
-}
-
-static void add_fields(struct call *call, Needtoknow__V1__Processing *processing, const struct policy_service *service)
-{
-	size_t count = 0;
-	for (size_t i = 0; i < service->release_count; i++)
-		count += service->releases[i].field_count;
-	processing->fields = call_alloc(call, (count + 1) * sizeof *processing->fields);
-	for (size_t i = 0; !call->failed && i < service->release_count; i++) {
-		const struct policy_release *release = &service->releases[i];
-		char *due = call_alloc(call, MOMENT_TEXT_MAX);
-		if (due)
-			moment_format(&release->at, due);
-		for (size_t j = 0; !call->failed && j < release->field_count; j++)
-			processing->fields[processing->n_fields++] =
-				field_message(call, release, release->fields[j], due);
-	}
-}
-
-static Needtoknow__V1__Processing *processing_message(
-	struct call *call, const struct policy *policy, const struct policy_service *service)
-{
-	Needtoknow__V1__Processing *message = call_alloc(call, sizeof *message);
-	char *expires = call_alloc(call, MOMENT_TEXT_MAX), *delete_within = call_alloc(call, DURATION_TEXT_MAX);
-	if (call->failed)
-		return NULL;
-	needtoknow__v1__processing__init(message);
-	moment_format(&service->expires, expires);
-	duration_format(service->delete_within, delete_within);
-	message->service = (char *)service->name;
-	message->title = (char *)(service->title ? service->title : "");
-	message->purpose = (char *)service->purpose;
-	message->legal_basis = (char *)legal_basis_name(service->legal_basis);
-	message->subject_category = (char *)policy_subjects(policy)->name;
-	message->recipient_kind = (Needtoknow__V1__RecipientKind)service->recipients;
-	message->expires = expires;
-	message->delete_within = delete_within;
-	message->requires = (char *)(service->requires ? service->requires->name : "");
-	add_fields(call, message, service);
-	return message;
-}
-
-static Needtoknow__V1__RetentionPeriod *period_message(
-	struct call *call, const char *what, const struct policy_period *period)
-{
-	Needtoknow__V1__RetentionPeriod *message = call_alloc(call, sizeof *message);
-	if (!message)
-		return NULL;
-	needtoknow__v1__retention_period__init(message);
-	message->what = (char *)what;
-	message->keep = (char *)period->text;
-	message->because = (char *)(period->because ? period->because : "");
-	return message;
-}
-
-/* `client.home_address, client.door_code` */
-static const char *columns_named(struct call *call, const struct policy_column_retention *columns)
-{
-	size_t length = 1, at = 0;
-	for (size_t i = 0; i < columns->field_count; i++)
-		length += strlen(columns->fields[i].name) + 2;
-	char *text = call_alloc(call, length);
-	for (size_t i = 0; text && i < columns->field_count; i++)
-		at += (size_t)snprintf(text + at, length - at, "%s%s", i ? ", " : "", columns->fields[i].name);
-	return text ? text : "";
-}
-
-static void add_retention(
-	struct call *call, Needtoknow__V1__GetRegisterResponse *response, const struct policy_retention *retention)
-{
-	const struct {
-		const char *what;
-		const struct policy_period *period;
-	} ours[] = {
-		{ "disclosures", &retention->disclosures },
-		{ "ledger_bodies", &retention->ledger_bodies },
-		{ "subject_key_after_erasure", &retention->subject_key_after_erasure },
-		{ "backups", &retention->backups },
-	};
-	const size_t count = sizeof ours / sizeof *ours;
-	response->retention = call_alloc(call, (count + retention->column_count) * sizeof *response->retention);
-	for (size_t i = 0; !call->failed && i < count; i++)
-		response->retention[response->n_retention++] = period_message(call, ours[i].what, ours[i].period);
-	for (size_t i = 0; !call->failed && i < retention->column_count; i++)
-		response->retention[response->n_retention++] =
-			period_message(call, columns_named(call, &retention->columns[i]), &retention->columns[i].after);
 }
 
 /* ---- read: who receives now, and since when the policy is in force ---- */
@@ -160,6 +55,16 @@ static const struct read_kind activation_read = {
 	.statement = &sql_register_activation, .from = READ_AUDIT, .types = { PG_INT4 }, .row = activation_row
 };
 
+static enum step_result register_too_large(struct call *call)
+{
+	return call_refuse(call,
+		&(struct status){ .code = GRPC_RESOURCE_EXHAUSTED,
+			.reason = "REGISTER_TOO_LARGE",
+			.message =
+				"the policy is larger than one answer; needtoknow policy register prints it from the "
+				"file" });
+}
+
 static enum step_result register_ask(struct call *call)
 {
 	struct record *record = call->state;
@@ -169,15 +74,14 @@ static enum step_result register_ask(struct call *call)
 			&(struct status){ .code = GRPC_UNAVAILABLE,
 				.reason = "POLICY_UNAVAILABLE",
 				.message = "no policy is in force" });
-	const struct policy *policy = rules_policy(record->rules);
-	size_t count = policy_service_count(policy);
-	record->processings = call_alloc(call, count * sizeof *record->processings);
-	for (size_t i = 0; !call->failed && i < count; i++) {
-		const struct policy_service *service = policy_service_at(policy, i);
-		record->processings[i] = processing_message(call, policy, service);
-		if (!call->failed && service->recipients == RECIPIENT_KIND_PROVIDER)
-			batch_read(call, &recipients_read, record->processings[i],
-				(struct cell[]){ cell_text(service->name) });
+	record->response = policy_register(rules_policy(record->rules), call->arena);
+	if (!record->response)
+		return register_too_large(call);
+	for (size_t i = 0; i < record->response->n_processings; i++) {
+		Needtoknow__V1__Processing *processing = record->response->processings[i];
+		if (processing->recipient_kind == NEEDTOKNOW__V1__RECIPIENT_KIND__RECIPIENT_KIND_PROVIDER)
+			batch_read(
+				call, &recipients_read, processing, (struct cell[]){ cell_text(processing->service) });
 	}
 	batch_read(call, &activation_read, record, (struct cell[]){ cell_number(rules_number(record->rules)) });
 	return STEP_NEXT;
@@ -187,28 +91,15 @@ static enum step_result register_ask(struct call *call)
 
 static enum step_result register_reply(struct call *call)
 {
-	const struct record *record = call->state;
-	Needtoknow__V1__GetRegisterResponse response = NEEDTOKNOW__V1__GET_REGISTER_RESPONSE__INIT;
+	struct record *record = call->state;
 	if (call->awaited)
 		return STEP_WAIT;
-	const struct policy *policy = rules_policy(record->rules);
-	size_t measures = policy_security_measure_count(policy);
-	response.controller = (char *)policy_controller(policy);
-	response.data_protection_officer = (char *)policy_data_protection_officer(policy);
-	response.security_measures = call_alloc(call, (measures + 1) * sizeof *response.security_measures);
-	for (size_t i = 0; response.security_measures && i < measures; i++)
-		response.security_measures[response.n_security_measures++] =
-			(char *)policy_security_measure_at(policy, i);
-	response.processings = record->processings;
-	response.n_processings = policy_service_count(policy);
-	add_retention(call, &response, policy_retention(policy));
-	response.policy_digest.data = (uint8_t *)policy_digest(policy);
-	response.policy_digest.len = 32;
-	response.policy_activated_at = record->activated_at ? timestamp_message(call, record->activated_at) : NULL;
-	return call->failed
-		? STEP_NEXT
-		: audited_reply(call, &response.base, "REGISTER_TOO_LARGE",
-			  "more recipients are registered than one answer can hold; ListRecipients has them in pages");
+	if (record->activated_at)
+		record->response->policy_activated_at = timestamp_message(call, record->activated_at);
+	return call->failed ? STEP_NEXT
+			    : audited_reply(call, &record->response->base, "REGISTER_TOO_LARGE",
+				      "more is in the register than one answer can hold; needtoknow policy register "
+				      "prints it from the policy file");
 }
 
 const struct method audit_get_register = {
