@@ -64,6 +64,14 @@ int needtoknow_stream(struct needtoknow_client *client, const struct needtoknow_
 	void *context, struct needtoknow_status *status);
 
 /*
+ * The same with a path and serialized messages, for whoever reads many of them: `bytes` belong to the client, and are
+ * wiped when on_message() returns.
+ */
+int needtoknow_stream_bytes(struct needtoknow_client *client, const char *path, const uint8_t *request, size_t length,
+	int (*on_message)(void *context, const uint8_t *bytes, size_t length), void *context,
+	struct needtoknow_status *status);
+
+/*
  * Has the call that is running, or else the next one, end with CANCELLED at once. May be called from a signal handler
  * and from another thread.
  */

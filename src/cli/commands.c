@@ -2,15 +2,20 @@
 #include "cli/audit_list.h"
 #include "cli/audit_overdue.h"
 #include "cli/audit_register.h"
+#include "cli/audit_report.h"
+#include "cli/checkpoint.h"
 #include "cli/command.h"
 #include "cli/disclosure.h"
+#include "cli/export_tiles.h"
 #include "cli/help.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/policy.h"
+#include "cli/prove.h"
 #include "cli/receive.h"
 #include "cli/recipient.h"
 #include "cli/share.h"
+#include "cli/verify.h"
 #include "pure/nearest.h"
 
 #include <string.h>
@@ -86,6 +91,22 @@ const struct command commands[] = {
 		.flags = audit_list_flags,
 		.connects = true,
 		.run = audit_list_run },
+	{ .name = "audit report",
+		.group = "Auditing (role auditor)",
+		.summary = "Report who was given what of a client's (GDPR art. 15), also as a page to send them",
+		.operand = "SUBJECT_ID",
+		.details =
+			"--format html makes a page for the client in plain French or English, to print or to send: "
+			"who "
+			"has what of theirs,\n"
+			"until when, why, what is kept by which law, and how to check it. Times on it are those of TZ. "
+			"Staff appear by role.",
+		.examples = "  needtoknow audit report C000001\n"
+			    "  needtoknow audit report C000001 --format html --language fr --out C000001.html\n"
+			    "  needtoknow audit report C000001 --format csv >C000001.csv\n",
+		.flags = audit_report_flags,
+		.connects = true,
+		.run = audit_report_run },
 	{ .name = "audit exposure",
 		.group = "Auditing (role auditor)",
 		.summary = "Say what a recipient, or a device of it, held, and of whom",
@@ -116,6 +137,62 @@ const struct command commands[] = {
 		.flags = audit_overdue_flags,
 		.connects = true,
 		.run = audit_overdue_run },
+	{ .name = "audit checkpoint",
+		.group = "Auditing (role auditor)",
+		.summary = "Print the ledger's last signed checkpoint, and keep it",
+		.details = "A checkpoint that is kept where the service cannot reach it is what later shows that "
+			   "nothing was "
+			   "changed. With\n"
+			   "--save it replaces the one in FILE, if that is a beginning of it; else FILE stays as it "
+			   "is, and "
+			   "the command fails.",
+		.examples = "  needtoknow audit checkpoint --vkey ledger.vkey --save checkpoint\n",
+		.flags = audit_checkpoint_flags,
+		.connects = true,
+		.run = audit_checkpoint_run },
+	{ .name = "audit export-tiles",
+		.group = "Auditing (role auditor)",
+		.summary = "Write the ledger, or what is new of it, as a directory of C2SP tiles",
+		.operand = "DIR",
+		.details =
+			"As https://c2sp.org/tlog-tiles says: checkpoint, tile/<L>/<N>[.p/<W>], "
+			"tile/entries/<N>[.p/<W>], up to the last\n"
+			"checkpoint, and verified while it is written. It can be interrupted at any moment; the next "
+			"one goes on.",
+		.examples = "  needtoknow audit export-tiles ledger --vkey ledger.vkey\n",
+		.flags = audit_export_tiles_flags,
+		.connects = true,
+		.run = audit_export_tiles_run },
+	{ .name = "audit verify",
+		.group = "Auditing (role auditor)",
+		.summary = "Verify the ledger: of a service, of exported tiles, or one entry by its proof",
+		.details =
+			"Without --tiles and --proof every entry is asked of the service. With them nothing is: all "
+			"that is "
+			"needed is the\n"
+			"key. --since names an earlier checkpoint; when it stands in an exported directory, the first "
+			"entry that\n"
+			"differs is named. Ends with 0 when all is right and with 1 when something does not verify: "
+			"then the first\n"
+			"entry or tile that is wrong is named, and how.",
+		.examples = "  needtoknow audit verify --vkey ledger.vkey --since checkpoint\n"
+			    "  needtoknow audit verify --tiles ledger --vkey ledger.vkey --since checkpoint\n"
+			    "  needtoknow audit verify --proof 17.tlog-proof --entry 17.entry --vkey ledger.vkey\n",
+		.flags = audit_verify_flags,
+		.connects = true,
+		.run = audit_verify_run },
+	{ .name = "audit prove",
+		.group = "Auditing (role auditor)",
+		.summary = "Write a proof of one entry, to hand to an authority",
+		.operand = "INDEX",
+		.details =
+			"A C2SP tlog-proof file and, beside it, the entry's bytes. Whoever has the log's key verifies "
+			"them offline, with\n"
+			"`needtoknow audit verify --proof` or any tool of that family.",
+		.examples = "  needtoknow audit prove 17 --vkey ledger.vkey\n",
+		.flags = audit_prove_flags,
+		.connects = true,
+		.run = audit_prove_run },
 	{ .name = "recipient put",
 		.group = "Recipients (role admin)",
 		.summary = "Register a recipient, or replace what is known of it",

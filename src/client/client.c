@@ -20,6 +20,7 @@ struct needtoknow_client {
 	struct channel_call *call; /* NULL: none */
 	const ProtobufCMessageDescriptor *type; /* of a stream's messages */
 	int (*on_message)(void *context, const ProtobufCMessage *message);
+	int (*on_bytes)(void *context, const uint8_t *bytes, size_t length);
 	void *context;
 	struct needtoknow_status *status;
 	const uint8_t *response;
@@ -85,6 +86,12 @@ static void on_done(void *context, const struct channel_reply *reply)
 	finish(client);
 }
 
+static void end_stream(struct needtoknow_client *client)
+{
+	channel_cancel(client->call);
+	finish(client);
+}
+
 static void on_stream_message(void *context, const uint8_t *bytes, size_t length)
 {
 	struct needtoknow_client *client = context;
@@ -93,11 +100,18 @@ static void on_stream_message(void *context, const uint8_t *bytes, size_t length
 
 	if (message != NULL)
 		client_status_clear(client->status);
-	if (message == NULL || client->on_message(client->context, message) != 0) {
-		channel_cancel(client->call);
-		finish(client);
-	}
+	if (message == NULL || client->on_message(client->context, message) != 0)
+		end_stream(client);
 	arena_free(arena);
+}
+
+static void on_stream_bytes(void *context, const uint8_t *bytes, size_t length)
+{
+	struct needtoknow_client *client = context;
+
+	client_status_clear(client->status);
+	if (client->on_bytes(client->context, bytes, length) != 0)
+		end_stream(client);
 }
 
 /* Runs one call to its end. 0 or -1. */
@@ -164,6 +178,24 @@ int needtoknow_call(struct needtoknow_client *client, const struct needtoknow_me
 	if (response != NULL)
 		*response = message;
 	return 0;
+}
+
+int needtoknow_stream_bytes(struct needtoknow_client *client, const char *path, const uint8_t *request, size_t length,
+	int (*on_message)(void *context, const uint8_t *bytes, size_t length), void *context,
+	struct needtoknow_status *status)
+{
+	const struct channel_request stream = {
+		.path = path,
+		.message = request,
+		.length = length,
+		.on_message = on_stream_bytes,
+		.done = on_done,
+		.context = client,
+	};
+
+	client->on_bytes = on_message;
+	client->context = context;
+	return run(client, &stream, status);
 }
 
 int needtoknow_stream(struct needtoknow_client *client, const struct needtoknow_method *method,

@@ -64,3 +64,14 @@ enum note_result checkpoint_open(
 	*out = checkpoint;
 	return NOTE_OK;
 }
+
+int checkpoint_read(const char *note, size_t length, struct checkpoint *out)
+{
+	/* The signatures stand behind the only empty line that a checkpoint may have. */
+	const char *end = memmem(note, length, "\n\n", 2);
+	struct checkpoint checkpoint = { 0 };
+	if (end == NULL || parse_text(note, (size_t)(end + 1 - note), &checkpoint) < 0)
+		return -1;
+	*out = checkpoint;
+	return 0;
+}
