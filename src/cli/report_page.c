@@ -1,0 +1,259 @@
+#include "cli/report_page.h"
+
+#include "cli/labels.h"
+#include "cli/report_check.h"
+#include "cli/report_rights.h"
+#include "cli/report_words.h"
+#include "pure/time.h"
+
+/* Readable on paper in black and white: what is the case is said in words, never by a colour alone. */
+static const char style[] =
+	"@page{size:A4;margin:16mm 14mm}"
+	"*{box-sizing:border-box}"
+	"body{margin:0 auto;padding:1.5rem;max-width:56rem;font:1rem/1.5 'Liberation Sans',Arial,Helvetica,sans-serif;"
+	"color:#1a1a1a;background:#fff}"
+	"h1{font-size:1.7rem;line-height:1.25;margin:0 0 1rem}"
+	"h2{font-size:1.25rem;margin:2.2rem 0 .6rem;padding-top:.6rem;border-top:2px solid #1a1a1a}"
+	"h3{font-size:1.05rem;margin:1.6rem 0 .4rem}"
+	"table{border-collapse:collapse;width:100%;margin:.6rem 0 1.2rem;font-size:.92rem}"
+	"caption{text-align:left;font-weight:bold;padding:.3rem 0}"
+	"th,td{text-align:left;vertical-align:top;padding:.4rem .55rem;border:1px solid #8a8a8a}"
+	"thead th{background:#ececec}"
+	"tbody th{font-weight:bold;background:#f7f7f7}"
+	"tbody th:first-letter,.label:first-letter{text-transform:uppercase}"
+	"td p{margin:0 0 .3rem}td p:last-child{margin:0}"
+	"dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;margin:.6rem 0}"
+	"dt{font-weight:bold}dd{margin:0}"
+	"strong.has{color:#8a2500}strong.late{color:#a3000b}strong.open{color:#7a4a00}strong.not{color:#155a1e}"
+	".small{font-size:.88rem;color:#444}"
+	"code,pre{font-family:'Liberation Mono','DejaVu Sans Mono',Consolas,monospace;font-size:.85rem}"
+	"code{overflow-wrap:anywhere}"
+	"pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f4f4f4;border:1px solid #bbb;padding:.6rem}"
+	"@media print{body{padding:0;max-width:none;font-size:10.5pt}h2,h3,caption{break-after:avoid}"
+	"tr,li,dl,pre{break-inside:avoid}thead{display:table-header-group}}";
+
+/* No script and nothing from elsewhere may run in it, even if a text were not escaped. */
+static void print_head(const struct page *page)
+{
+	fprintf(page->file,
+		"<!DOCTYPE html>\n<html lang=\"%s\">\n<head>\n<meta charset=\"utf-8\">\n"
+		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
+		"'unsafe-inline'\">\n"
+		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+		"<meta name=\"robots\" content=\"noindex\">\n",
+		phrase_text(page->language, PHRASE_LANGUAGE_CODE));
+	html_element(page, "title", PHRASE_TITLE, NULL);
+	fprintf(page->file, "<style>%s</style>\n</head>\n<body>\n<main>\n", style);
+}
+
+static void print_fact(const struct page *page, enum phrase name, const char *value)
+{
+	html_element(page, "dt", name, NULL);
+	fputs("<dd>", page->file);
+	html_text(page, value);
+	fputs("</dd>\n", page->file);
+}
+
+static void print_introduction(
+	const struct page *page, const Needtoknow__V1__GetSubjectReportResponse *message, int64_t made_at)
+{
+	char zone[PHRASE_TIME_MAX];
+
+	html_element(page, "h1", PHRASE_TITLE, NULL);
+	html_element(
+		page, "p", PHRASE_INTRODUCTION, (struct said[]){ said_text(message->controller), said_time(made_at) });
+	html_element(page, "p", PHRASE_INTRODUCTION_LAW, NULL);
+	fputs("<dl>\n", page->file);
+	print_fact(page, PHRASE_CLIENT_NUMBER, message->subject_id);
+	print_fact(page, PHRASE_CONTROLLER, message->controller);
+	print_fact(page, PHRASE_OFFICER, message->data_protection_officer);
+	fputs("</dl>\n", page->file);
+	phrase_zone(made_at, zone);
+	html_element(page, "p class=\"small\"", PHRASE_TIMES, (struct said[]){ said_text(zone) });
+}
+
+static void print_headings(const struct page *page, const enum phrase *headings, size_t count, int64_t made_at)
+{
+	fputs("<thead><tr>", page->file);
+	for (size_t i = 0; i < count; i++)
+		html_element(page, "th scope=\"col\"", headings[i], (struct said[]){ said_time(made_at) });
+	fputs("</tr></thead>\n", page->file);
+}
+
+/* ---- by field: who has my door code, until when? ---- */
+
+static void print_holder(const struct page *page, const struct report_holder *holder)
+{
+	fputs("<td>", page->file);
+	words_who_and_service(page, holder->recipient);
+	fputs("</td><td>", page->file);
+	for (size_t i = 0; i < holder->count; i++) {
+		fputs("<p>", page->file);
+		words_answer(page, &holder->statuses[i]);
+		fputs("</p>", page->file);
+	}
+	fputs("</td><td>", page->file);
+	for (size_t i = 0; i < holder->count; i++) {
+		fputs("<p>", page->file);
+		words_status(page, &holder->statuses[i]);
+		fputs("</p>", page->file);
+	}
+	fputs("</td></tr>\n", page->file);
+}
+
+static void print_glance(const struct page *page, const struct report *report, int64_t made_at)
+{
+	static const enum phrase headings[] = { PHRASE_COLUMN_DATA, PHRASE_COLUMN_WHO, PHRASE_COLUMN_TODAY,
+		PHRASE_COLUMN_UNTIL };
+
+	html_element(page, "h2", PHRASE_GLANCE, NULL);
+	if (report->count == 0) {
+		html_element(page, "p", PHRASE_NOTHING, NULL);
+		return;
+	}
+	fputs("<table>\n", page->file);
+	html_element(page, "caption", PHRASE_GLANCE_CAPTION, (struct said[]){ said_time(made_at) });
+	print_headings(page, headings, sizeof headings / sizeof headings[0], made_at);
+	for (size_t i = 0; i < report->count; i++) {
+		const struct report_field *field = &report->fields[i];
+		fprintf(page->file, "<tbody>\n<tr><th scope=\"rowgroup\" rowspan=\"%zu\">", field->count);
+		words_field(page, field->name);
+		fputs("</th>", page->file);
+		for (size_t k = 0; k < field->count; k++) {
+			if (k > 0)
+				fputs("<tr>", page->file);
+			print_holder(page, &field->holders[k]);
+		}
+		fputs("</tbody>\n", page->file);
+	}
+	fputs("</table>\n", page->file);
+}
+
+/* ---- by recipient ---- */
+
+static void print_why(const struct page *page, const Needtoknow__V1__ReportedRecipient *recipient)
+{
+	const char *basis = label_basis(page->language, recipient->legal_basis);
+	char purpose[LABEL_MAX];
+
+	label_purpose(page->language, recipient->purpose, purpose);
+	fputs("<dl>\n", page->file);
+	print_fact(page, PHRASE_SERVICE, words_service(recipient));
+	print_fact(page, PHRASE_PURPOSE, purpose);
+	print_fact(page, PHRASE_BASIS, basis != NULL ? basis : recipient->legal_basis);
+	fputs("</dl>\n", page->file);
+}
+
+static int64_t time_of(const Google__Protobuf__Timestamp *timestamp)
+{
+	int64_t time;
+
+	return timestamp != NULL && time_from_timestamp(timestamp, &time) == 0 ? time : TIME_NONE;
+}
+
+/* How it ended; nothing of what goes on. */
+static void print_end(const struct page *page, const Needtoknow__V1__ReportedDisclosure *disclosure)
+{
+	static const struct {
+		Needtoknow__V1__DisclosureState state;
+		enum phrase phrase;
+	} ends[] = {
+		{ NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_EXPIRED, PHRASE_ENDED_EXPIRED },
+		{ NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_REVOKED, PHRASE_ENDED_REVOKED },
+		{ NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_OBJECTED, PHRASE_ENDED_OBJECTED },
+		{ NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_RESTRICTED, PHRASE_ENDED_RESTRICTED },
+		{ NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_SUSPENDED, PHRASE_ENDED_SUSPENDED },
+		{ NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ERASED, PHRASE_ENDED_ERASED },
+	};
+
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		if (ends[i].state == disclosure->state)
+			html_element(page, "p", ends[i].phrase, NULL);
+	}
+}
+
+static void print_period(const struct page *page, const Needtoknow__V1__ReportedDisclosure *disclosure)
+{
+	html_element(page, "p", PHRASE_PERIOD,
+		(struct said[]){ said_time(time_of(disclosure->starts_at)), said_time(time_of(disclosure->ends_at)) });
+	html_element(page, "p class=\"small\"", PHRASE_PERMITTED,
+		(struct said[]){ said_time(time_of(disclosure->shared_at)) });
+	print_end(page, disclosure);
+}
+
+static void print_deliveries(const struct page *page, const Needtoknow__V1__ReportedRelease *release)
+{
+	if (release->n_deliveries == 0)
+		html_element(page, "p", PHRASE_SENT_NOTHING, NULL);
+	for (size_t i = 0; i < release->n_deliveries; i++) {
+		const Needtoknow__V1__ReportedDelivery *delivery = release->deliveries[i];
+		html_element(page, "p", delivery->acknowledged ? PHRASE_SENT_RECEIVED : PHRASE_SENT_ONLY,
+			(struct said[]){ said_time(time_of(delivery->sent_at)) });
+	}
+}
+
+static void print_disclosure(
+	const struct page *page, const Needtoknow__V1__ReportedDisclosure *disclosure, int64_t made_at)
+{
+	fprintf(page->file, "<tbody>\n<tr><td rowspan=\"%zu\">",
+		disclosure->n_releases > 0 ? disclosure->n_releases : (size_t)1);
+	print_period(page, disclosure);
+	fputs("</td>", page->file);
+	if (disclosure->n_releases == 0)
+		fputs("<td colspan=\"3\"></td></tr>\n", page->file);
+	for (size_t i = 0; i < disclosure->n_releases; i++) {
+		const Needtoknow__V1__ReportedRelease *release = disclosure->releases[i];
+		struct report_status status = report_status(disclosure, release, made_at);
+		fprintf(page->file, "%s<td class=\"label\">", i > 0 ? "<tr>" : "");
+		words_fields(page, release);
+		fputs("</td><td>", page->file);
+		print_deliveries(page, release);
+		fputs("</td><td>", page->file);
+		words_status(page, &status);
+		fputs("</td></tr>\n", page->file);
+	}
+	fputs("</tbody>\n", page->file);
+}
+
+static void print_detail(
+	const struct page *page, const Needtoknow__V1__GetSubjectReportResponse *message, int64_t made_at)
+{
+	static const enum phrase headings[] = { PHRASE_COLUMN_PERIOD, PHRASE_COLUMN_DATA, PHRASE_COLUMN_SENT,
+		PHRASE_COLUMN_NOW };
+
+	if (message->n_recipients == 0)
+		return;
+	html_element(page, "h2", PHRASE_DETAIL, NULL);
+	for (size_t i = 0; i < message->n_recipients; i++) {
+		const Needtoknow__V1__ReportedRecipient *recipient = message->recipients[i];
+		fputs("<section>\n<h3>", page->file);
+		words_who(page, recipient);
+		fputs("</h3>\n", page->file);
+		print_why(page, recipient);
+		fputs("<table>\n<caption>", page->file);
+		words_who_and_service(page, recipient);
+		fputs("</caption>\n", page->file);
+		print_headings(page, headings, sizeof headings / sizeof headings[0], made_at);
+		for (size_t k = 0; k < recipient->n_disclosures; k++)
+			print_disclosure(page, recipient->disclosures[k], made_at);
+		fputs("</table>\n</section>\n", page->file);
+	}
+}
+
+void report_page_print(
+	FILE *file, enum language language, const Needtoknow__V1__GetSubjectReportResponse *message, const char *vkey)
+{
+	const struct page page = { .file = file, .language = language };
+	int64_t made_at = time_of(message->made_at);
+	struct report report;
+
+	report_init(&report, message);
+	print_head(&page);
+	print_introduction(&page, message, made_at);
+	print_glance(&page, &report, made_at);
+	print_detail(&page, message, made_at);
+	report_rights_print(&page, message);
+	report_check_print(&page, message, vkey);
+	fputs("</main>\n</body>\n</html>\n", file);
+	report_release(&report);
+}

@@ -1,0 +1,22 @@
+#ifndef NEEDTOKNOW_CLI_REPORT_WORDS_H
+#define NEEDTOKNOW_CLI_REPORT_WORDS_H
+
+#include "cli/html.h"
+#include "cli/report.h"
+
+/* Words of a report's page that more than one of its sections has. */
+
+/* `door code`, marked up. */
+void words_field(const struct page *page, const char *field);
+/* `first name, home address` */
+void words_fields(const struct page *page, const Needtoknow__V1__ReportedRelease *release);
+/* The provider's name; of staff, who are no recipients (art. 15), that they are ours. */
+void words_who(const struct page *page, const Needtoknow__V1__ReportedRecipient *recipient);
+/* The same with what it was for. */
+void words_who_and_service(const struct page *page, const Needtoknow__V1__ReportedRecipient *recipient);
+const char *words_service(const Needtoknow__V1__ReportedRecipient *recipient);
+/* Yes or no, and a sentence. */
+void words_answer(const struct page *page, const struct report_status *status);
+void words_status(const struct page *page, const struct report_status *status);
+
+#endif
