@@ -279,6 +279,7 @@ void service_changed(struct service *service)
 		log_info("service", "serving");
 		queue_poke_all(service->queues);
 		sweeper_wake(service->sweeper);
+		signer_wake(service->signer);
 	} else {
 		log_warning("service", "not serving: %s", service_why(service));
 	}

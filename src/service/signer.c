@@ -10,7 +10,6 @@
 #include "service/root_check.h"
 #include "service/seen_checkpoint.h"
 #include "service/tile_writer.h"
-#include "service/train.h"
 #include "sql.h"
 
 #include <assert.h>
@@ -172,7 +171,7 @@ static void root_checked(void *context, enum root_check_result result)
 
 static void check_root(struct signer *signer, const struct checkpoint *seen)
 {
-	if (signer->checking || !service_train(signer->service))
+	if (signer->checking)
 		return;
 	signer->checking = true;
 	root_check(signer->service, seen, root_checked, signer);
@@ -441,8 +440,7 @@ static void keys_recorded(void *context, bool recorded)
 /* A key signs nothing that does not name it. */
 static void record_keys(struct signer *signer)
 {
-	struct train *train = service_train(signer->service);
-	if (signer->recording || signer->deadline || !train || train_health(train) != TRAIN_RUNNING)
+	if (signer->recording || service_state(signer->service) != SERVICE_SERVING)
 		return;
 	signer->recording = true;
 	key_rotation_record(signer->service, signer->verifier_keys, keys_recorded, signer);
@@ -578,6 +576,12 @@ void signer_finish(struct signer *signer, uint32_t timeout_ms, void (*done)(void
 	signer->done_context = context;
 	signer->fresh = signer->asked_fresh = false;
 	loop_timer_set(&signer->timer, 0);
+}
+
+void signer_wake(struct signer *signer)
+{
+	if (!signer->recorded)
+		loop_timer_set(&signer->timer, 0);
 }
 
 /* ---- what the outside sees ---- */

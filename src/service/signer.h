@@ -19,6 +19,9 @@ struct signer *signer_new(struct service *service);
 /* When no call is left. NULL is allowed. */
 void signer_free(struct signer *signer);
 
+/* The service serves: it can be recorded which keys sign. */
+void signer_wake(struct signer *signer);
+
 /* It is this worker that signs. */
 bool signer_elected(const struct signer *signer);
 /* Why no checkpoint is signed or told, for an operator; "" when all is well. */
