@@ -167,7 +167,8 @@ int stream_send_data(nghttp2_session *nghttp2, nghttp2_frame *frame, const uint8
 	session->queued -= length;
 	session->sent_data = true;
 	session->progress_at = loop_now(session->host->loop);
-	if (!stream->output.first)
+	bool fell = stream->output.bytes < SERVER_LOW_WATER && stream->output.bytes + length >= SERVER_LOW_WATER;
+	if (!stream->output.first || fell)
 		stream_notice_writable(stream);
 	return 0;
 }

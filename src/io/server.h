@@ -134,6 +134,13 @@ size_t server_drop(struct server *server, const uint8_t tag[16]);
  */
 size_t server_stream_credit(const struct server_stream *stream);
 
+/* Bytes that were sent on this stream and still wait. on_writable comes when they fall below SERVER_LOW_WATER, and when
+ * there are none. */
+#define SERVER_LOW_WATER 65536
+size_t server_stream_queued(const struct server_stream *stream);
+/* The largest message that max_queued_bytes has room for now, whatever the peer's windows say. */
+size_t server_stream_room(const struct server_stream *stream);
+
 /* Queues the trailers behind what was sent. on_closed follows. A second call does nothing. */
 void server_stream_finish(struct server_stream *stream, const struct status *status);
 

@@ -87,6 +87,18 @@ size_t server_stream_credit(const struct server_stream *stream)
 	return min(credit, room((int32_t)min(session->host->limits.max_queued_bytes, INT32_MAX), session->queued));
 }
 
+size_t server_stream_queued(const struct server_stream *stream)
+{
+	return stream->output.bytes;
+}
+
+size_t server_stream_room(const struct server_stream *stream)
+{
+	const struct http2_session *session = stream->session;
+	size_t maximum = session->host->limits.max_queued_bytes;
+	return stream->ended || session->queued > maximum ? 0 : maximum - session->queued;
+}
+
 void server_stream_finish(struct server_stream *stream, const struct status *status)
 {
 	if (!stream->ended)

@@ -28,7 +28,7 @@ struct path {
 };
 
 struct check {
-	struct arena *arena;
+	struct arena *arena; /* NULL: nobody asks which field */
 	const char *field; /* what is wrong with MESSAGE_BAD_TEXT */
 };
 
@@ -111,6 +111,8 @@ static enum message_result check_text(struct check *check, struct reader text, c
 	size_t length = (size_t)(text.end - text.at);
 	if (length == 0 || (utf8_valid(text.at, length) && memchr(text.at, '\0', length) == NULL))
 		return MESSAGE_OK;
+	if (check->arena == NULL)
+		return MESSAGE_BAD_TEXT;
 	check->field = path_text(check->arena, path);
 	return check->field != NULL ? MESSAGE_BAD_TEXT : MESSAGE_TOO_LARGE;
 }
@@ -164,6 +166,15 @@ static enum message_result check_message(
 			return result;
 	}
 	return MESSAGE_OK;
+}
+
+bool message_well_formed(const ProtobufCMessageDescriptor *type, const uint8_t *bytes, size_t length)
+{
+	struct check check = { 0 };
+	struct reader reader = { 0 };
+	if (length > 0)
+		reader = (struct reader){ bytes, bytes + length };
+	return check_message(&check, type, reader, NULL) == MESSAGE_OK;
 }
 
 struct allocation {

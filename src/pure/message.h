@@ -4,6 +4,7 @@
 #include "base/arena.h"
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,5 +23,8 @@ enum message_result {
 /* On success *out lives in the arena. *field (a dotted path, in the arena) is set with MESSAGE_BAD_TEXT alone. */
 enum message_result message_unpack(const ProtobufCMessageDescriptor *type, const uint8_t *bytes, size_t length,
 	struct arena *arena, ProtobufCMessage **out, const char **field);
+
+/* Would it unpack? Costs no memory. */
+bool message_well_formed(const ProtobufCMessageDescriptor *type, const uint8_t *bytes, size_t length);
 
 #endif

@@ -1,17 +1,11 @@
 #include "rpc/entry_filter.h"
 
-#include "pure/message.h"
+#include "pure/protobuf.h"
 #include "pure/secret.h"
 #include "pure/time.h"
 #include "rpc/request.h"
 
 #include <string.h>
-
-/* Empty is "not given" (proto3). */
-static const char *given(const char *text)
-{
-	return text && *text ? text : NULL;
-}
 
 static bool check_text(struct call *call, const char *field, const char *value)
 {
@@ -20,7 +14,7 @@ static bool check_text(struct call *call, const char *field, const char *value)
 
 static bool decode_kinds(struct call *call, const Needtoknow__V1__EntryFilter *filter, struct entry_filter *out)
 {
-	out->kinds = filter->n_kinds ? 0 : UINT64_MAX >> 1;
+	out->kinds = filter->n_kinds ? 0 : ENTRY_FILTER_ANY_KIND;
 	for (size_t i = 0; i < filter->n_kinds; i++) {
 		if (!request_enum(call, "filter.kinds", &needtoknow__v1__entry_kind__descriptor, (int)filter->kinds[i]))
 			return false;
@@ -29,31 +23,45 @@ static bool decode_kinds(struct call *call, const Needtoknow__V1__EntryFilter *f
 	return true;
 }
 
-static bool decode_ids(struct call *call, const Needtoknow__V1__EntryFilter *filter, struct entry_filter *out)
+static bool decode_ids(
+	struct call *call, const Needtoknow__V1__EntryFilter *filter, struct entry_filter *out, struct audited *audited)
 {
-	out->disclosure_text = given(filter->disclosure_id);
-	out->subject_id = given(filter->subject_id);
-	out->booking_id = given(filter->booking_id);
-	out->recipient_id = given(filter->recipient_id);
-	out->service = given(filter->service);
-	out->purpose = given(filter->purpose);
-	out->actor = given(filter->actor);
-	out->by_disclosure = out->disclosure_text != NULL;
-	if (out->by_disclosure && !request_uuid(call, "filter.disclosure_id", out->disclosure_text, out->disclosure_id))
+	out->subject_id = audited->subject_id = audited_given(audited, "subject_id", filter->subject_id);
+	out->recipient_id = audited->recipient_id = audited_given(audited, "recipient_id", filter->recipient_id);
+	out->booking_id = audited_given(audited, "booking_id", filter->booking_id);
+	out->disclosure_text = audited_given(audited, "disclosure_id", filter->disclosure_id);
+	out->service = audited_given(audited, "service", filter->service);
+	out->purpose = audited_given(audited, "purpose", filter->purpose);
+	out->actor = audited_given(audited, "actor", filter->actor);
+	if (out->disclosure_text &&
+		!request_uuid(call, "filter.disclosure_id", out->disclosure_text, out->disclosure_id))
 		return false;
-	if (!check_text(call, "filter.subject_id", out->subject_id) ||
-		!check_text(call, "filter.booking_id", out->booking_id) ||
-		!check_text(call, "filter.recipient_id", out->recipient_id) ||
-		!check_text(call, "filter.service", out->service) ||
-		!check_text(call, "filter.purpose", out->purpose) ||
-		(out->actor && !request_text(call, "filter.actor", out->actor, IDENTITY_URI_MAX)))
+	return check_text(call, "filter.subject_id", out->subject_id) &&
+		check_text(call, "filter.booking_id", out->booking_id) &&
+		check_text(call, "filter.recipient_id", out->recipient_id) &&
+		check_text(call, "filter.service", out->service) && check_text(call, "filter.purpose", out->purpose) &&
+		(!out->actor || request_text(call, "filter.actor", out->actor, IDENTITY_URI_MAX));
+}
+
+static bool decode_times(struct call *call, const Needtoknow__V1__EntryFilter *filter, struct entry_filter *out)
+{
+	if (!request_time(call, "filter.recorded_from", filter->recorded_from, &out->recorded_from) ||
+		!request_time(call, "filter.recorded_until", filter->recorded_until, &out->recorded_until))
 		return false;
-	out->by = out->by_disclosure ? ENTRY_FILTER_BY_DISCLOSURE
-		: out->booking_id    ? ENTRY_FILTER_BY_BOOKING
-		: out->subject_id    ? ENTRY_FILTER_BY_SUBJECT
-		: out->recipient_id  ? ENTRY_FILTER_BY_RECIPIENT
-				     : ENTRY_FILTER_BY_NONE;
+	out->by_time = filter->recorded_from || filter->recorded_until;
+	if (!filter->recorded_until)
+		out->recorded_until = INT64_MAX;
 	return true;
+}
+
+static enum entry_filter_by narrowest(const struct entry_filter *filter)
+{
+	return filter->disclosure_text                         ? ENTRY_FILTER_BY_DISCLOSURE
+		: filter->booking_id                           ? ENTRY_FILTER_BY_BOOKING
+		: filter->subject_id                           ? ENTRY_FILTER_BY_SUBJECT
+		: filter->recipient_id                         ? ENTRY_FILTER_BY_RECIPIENT
+		: !(filter->kinds & ENTRY_FILTER_COMMON_KINDS) ? ENTRY_FILTER_BY_RARE
+							       : ENTRY_FILTER_BY_NONE;
 }
 
 static struct secret_field text_field(const char *text)
@@ -72,71 +80,77 @@ static void digest(struct entry_filter *filter, bool newest_first)
 	secret_hmac(key, fields, sizeof fields / sizeof *fields, filter->scope);
 }
 
-bool entry_filter_decode(
-	struct call *call, const Needtoknow__V1__EntryFilter *filter, bool newest_first, struct entry_filter *out)
+bool entry_filter_decode(struct call *call, const Needtoknow__V1__EntryFilter *filter, bool newest_first,
+	struct entry_filter *out, struct audited *audited)
 {
 	static const Needtoknow__V1__EntryFilter everything = NEEDTOKNOW__V1__ENTRY_FILTER__INIT;
 	memset(out, 0, sizeof *out);
 	if (!filter)
 		filter = &everything;
-	if (!decode_ids(call, filter, out) || !decode_kinds(call, filter, out) ||
-		!request_time(call, "filter.recorded_from", filter->recorded_from, &out->recorded_from) ||
-		!request_time(call, "filter.recorded_until", filter->recorded_until, &out->recorded_until))
+	if (!decode_ids(call, filter, out, audited) || !decode_kinds(call, filter, out) ||
+		!decode_times(call, filter, out))
 		return false;
-	if (out->recorded_from == TIME_NONE)
-		out->recorded_from = 0;
-	if (out->recorded_until == TIME_NONE)
-		out->recorded_until = INT64_MAX;
+	audited_given(audited, "kinds", filter->n_kinds ? "kinds" : NULL);
+	audited_given(audited, "recorded_from", filter->recorded_from ? "recorded_from" : NULL);
+	audited_given(audited, "recorded_until", filter->recorded_until ? "recorded_until" : NULL);
+	out->by = narrowest(out);
+	out->everything = !audited->shape_count;
 	digest(out, newest_first);
 	return true;
 }
 
-static bool same(const char *wanted, const char *is)
+/* ---- against an entry ---- */
+
+/* Of LedgerEntry, ledger.proto. */
+enum {
+	FIELD_KIND = 1,
+	FIELD_RECORDED_AT = 2,
+	FIELD_ACTOR = 3,
+	FIELD_RECIPIENT_ID = 6,
+	FIELD_SERVICE = 8,
+	FIELD_PURPOSE = 9,
+	FIELDS,
+};
+
+static bool same(const char *wanted, const struct protobuf_field *is)
 {
-	return !wanted || !strcmp(wanted, is);
+	if (!wanted)
+		return true;
+	return strlen(wanted) == is->length && (!is->length || !memcmp(wanted, is->bytes, is->length));
 }
 
-bool entry_filter_matches(const struct entry_filter *filter, const Needtoknow__V1__LedgerEntry *entry)
+static bool recorded_between(const struct entry_filter *filter, const struct protobuf_field *timestamp)
 {
-	int64_t at;
-	if (time_from_timestamp(entry->recorded_at, &at) || at < filter->recorded_from || at >= filter->recorded_until)
+	Google__Protobuf__Timestamp at = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+	const uint8_t *next = timestamp->bytes, *end = next + timestamp->length;
+	struct protobuf_field field;
+	int64_t time;
+	if (!filter->by_time)
+		return true;
+	if (!timestamp->bytes)
 		return false;
-	if (entry->kind <= 0 || entry->kind >= 63 || !(filter->kinds >> entry->kind & 1))
+	while (protobuf_next(&next, end, &field) > 0) {
+		if (field.number == 1)
+			at.seconds = (int64_t)field.value;
+		else if (field.number == 2)
+			at.nanos = (int32_t)field.value;
+	}
+	return !time_from_timestamp(&at, &time) && time >= filter->recorded_from && time < filter->recorded_until;
+}
+
+bool entry_filter_matches(const struct entry_filter *filter, const uint8_t *body, size_t length)
+{
+	struct protobuf_field found[FIELDS] = { 0 }, field;
+	const uint8_t *at = body, *end = body + length;
+	int more;
+	if (filter->everything)
+		return true;
+	/* Fields stand in the order of their numbers: what follows the last of these is not looked at. */
+	while ((more = protobuf_next(&at, end, &field)) > 0 && field.number < FIELDS)
+		found[field.number] = field;
+	if (more < 0 || found[FIELD_KIND].value >= 63 || !(filter->kinds >> found[FIELD_KIND].value & 1))
 		return false;
-	return same(filter->service, entry->service) && same(filter->purpose, entry->purpose) &&
-		same(filter->actor, entry->actor);
-}
-
-void entry_filter_shape(const struct entry_filter *filter, struct entry_draft *draft)
-{
-	Needtoknow__V1__LedgerEntry *entry = &draft->entry;
-	const struct {
-		bool given;
-		const char *name;
-	} shape[] = {
-		{ filter->subject_id, "subject_id" },
-		{ filter->recipient_id, "recipient_id" },
-		{ filter->booking_id, "booking_id" },
-		{ filter->by_disclosure, "disclosure_id" },
-		{ filter->service, "service" },
-		{ filter->purpose, "purpose" },
-		{ filter->actor, "actor" },
-		{ filter->kinds != UINT64_MAX >> 1, "kinds" },
-		{ filter->recorded_from != 0, "recorded_from" },
-		{ filter->recorded_until != INT64_MAX, "recorded_until" },
-	};
-	entry->fields = draft->fields;
-	for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
-		if (shape[i].given)
-			draft->fields[entry->n_fields++] = (char *)shape[i].name;
-}
-
-Needtoknow__V1__LedgerEntry *entry_decode(struct call *call, const uint8_t *body, size_t length)
-{
-	ProtobufCMessage *message;
-	const char *field;
-	if (message_unpack(&needtoknow__v1__ledger_entry__descriptor, body, length, call->arena, &message, &field) !=
-		MESSAGE_OK)
-		return NULL;
-	return (Needtoknow__V1__LedgerEntry *)message;
+	return recorded_between(filter, &found[FIELD_RECORDED_AT]) && same(filter->actor, &found[FIELD_ACTOR]) &&
+		same(filter->recipient_id, &found[FIELD_RECIPIENT_ID]) &&
+		same(filter->service, &found[FIELD_SERVICE]) && same(filter->purpose, &found[FIELD_PURPOSE]);
 }

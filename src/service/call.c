@@ -137,7 +137,6 @@ enum step_result call_unpack(struct call *call, const uint8_t *message, size_t l
 
 enum step_result call_reply(struct call *call, const ProtobufCMessage *message)
 {
-	static const struct status ok = { .code = GRPC_OK };
 	uint8_t stack[REPLY_STACK_BYTES];
 	if (!call->stream)
 		return STEP_DONE;
@@ -146,7 +145,15 @@ enum step_result call_reply(struct call *call, const ProtobufCMessage *message)
 	if (!bytes)
 		return call_step_failed(call);
 	protobuf_c_message_pack(message, bytes);
-	server_stream_send(call->stream, bytes, size);
+	return call_reply_bytes(call, bytes, size);
+}
+
+enum step_result call_reply_bytes(struct call *call, const uint8_t *message, size_t length)
+{
+	static const struct status ok = { .code = GRPC_OK };
+	if (!call->stream)
+		return STEP_DONE;
+	server_stream_send(call->stream, message, length);
 	server_stream_finish(call->stream, &ok);
 	return STEP_DONE;
 }

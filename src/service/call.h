@@ -122,6 +122,8 @@ enum step_result call_unpack(struct call *call, const uint8_t *message, size_t l
 
 /* Answers. Each returns STEP_DONE, so that a step can return it. */
 enum step_result call_reply(struct call *call, const ProtobufCMessage *message);
+/* The same with a message that is packed already. */
+enum step_result call_reply_bytes(struct call *call, const uint8_t *message, size_t length);
 enum step_result call_refuse(struct call *call, const struct status *status);
 enum step_result call_refuse_identifier(struct call *call, const char *field);
 enum step_result call_unavailable(struct call *call, const char *reason);

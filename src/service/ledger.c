@@ -33,8 +33,8 @@ static int64_t recorded_at(struct call *call, const uint8_t *body, size_t length
 static void line_row(struct call *call, void *target, const PGresult *result, int row)
 {
 	struct ledger_line *line = target;
-	const uint8_t *bodies = (const uint8_t *)PQgetvalue(result, row, 3), *body;
-	size_t size = (size_t)PQgetlength(result, row, 3), offset = 0, length;
+	const uint8_t *bodies = (const uint8_t *)PQgetvalue(result, row, 2), *body;
+	size_t size = (size_t)PQgetlength(result, row, 2), offset = 0, length;
 	uint64_t index = (uint64_t)row_int(result, row, 1);
 	for (; !ledger_next_body(bodies, size, &offset, &body, &length); index++) {
 		if (index != line->recorded.index)
@@ -47,8 +47,8 @@ static void line_row(struct call *call, void *target, const PGresult *result, in
 	}
 }
 
-static const struct read_kind row_holding = {
-	.statement = &sql_ledger_rows_holding,
+static const struct read_kind bodies_around = {
+	.statement = &sql_ledger_bodies_around,
 	.from = READ_STATE,
 	.types = { PG_INT8, PG_INT8 },
 	.row = line_row,
@@ -57,6 +57,6 @@ static const struct read_kind row_holding = {
 void ledger_read(struct call *call, uint64_t index, struct ledger_line *out)
 {
 	*out = (struct ledger_line){ .recorded.index = index };
-	batch_read(call, &row_holding, out,
+	batch_read(call, &bodies_around, out,
 		(struct cell[]){ cell_number((int64_t)index), cell_number((int64_t)(uintptr_t)out) });
 }

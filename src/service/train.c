@@ -7,6 +7,7 @@
 #include "service/batch.h"
 #include "service/rulebook.h"
 #include "service/service.h"
+#include "service/tail.h"
 #include "sql.h"
 
 #include <assert.h>
@@ -231,6 +232,7 @@ void train_arrive(struct train *train, bool late)
 	}
 	while ((call = shift(&list)))
 		call_run(call);
+	tail_grew(service_tail(train->service));
 	service_changed(train->service);
 }
 

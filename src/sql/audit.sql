@@ -5,63 +5,181 @@ SELECT u.ord, k.pseudonym, k.key FROM unnest($1::text[]) WITH ORDINALITY AS u(su
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = u.subject_id OFFSET 0) AS k;
 
 -- name: entries_of_disclosure
+-- What was shared, and what was recorded of it. An acknowledgement of several sendings is one entry.
 SELECT u.ord, e.ledger_index
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::integer[]) WITH ORDINALITY
-	AS u(disclosure_id, subject_id, booking_id, recipient_id, dir, after, amount, ord)
-CROSS JOIN LATERAL (SELECT i.ledger_index FROM needtoknow.entry_of AS i WHERE i.disclosure_id = u.disclosure_id
-	AND (u.subject_id IS NULL OR i.subject_id = u.subject_id) AND (u.booking_id IS NULL OR i.booking_id = u.booking_id)
-	AND (u.recipient_id IS NULL OR i.recipient_id = u.recipient_id) AND i.ledger_index * u.dir > u.after * u.dir
-	ORDER BY i.ledger_index * u.dir LIMIT u.amount) AS e
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::integer[]) WITH ORDINALITY
+	AS u(disclosure_id, subject_id, booking_id, dir, after, amount, ord)
+CROSS JOIN LATERAL (SELECT i.ledger_index
+	FROM (SELECT o.ledger_index
+		FROM (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = u.disclosure_id
+			AND (u.subject_id IS NULL OR x.subject_id = u.subject_id) AND (u.booking_id IS NULL OR x.booking_id = u.booking_id)
+			OFFSET 0) AS d
+		CROSS JOIN LATERAL (SELECT * FROM needtoknow.entry_of_disclosure AS x WHERE x.disclosure_id = d.disclosure_id OFFSET 0) AS o
+		WHERE (u.subject_id IS NULL OR coalesce(o.subject_id, d.subject_id) = u.subject_id)
+			AND (u.booking_id IS NULL OR coalesce(o.booking_id, d.booking_id) = u.booking_id)
+		UNION ALL
+		SELECT r.ledger_index FROM (SELECT * FROM needtoknow.entry_reference AS x WHERE x.disclosure_id = u.disclosure_id
+			AND (u.subject_id IS NULL OR x.subject_id = u.subject_id) AND (u.booking_id IS NULL OR x.booking_id = u.booking_id)
+			OFFSET 0) AS r) AS i
+	WHERE i.ledger_index * u.dir > u.after * u.dir
+	GROUP BY i.ledger_index ORDER BY i.ledger_index * u.dir LIMIT u.amount) AS e
 ORDER BY u.ord, e.ledger_index * u.dir;
 
 -- name: entries_of_booking
+-- No entry of a disclosure has a smaller index than its sharing, so that the first `amount` entries are of the first `amount` disclosures
+-- (and of those before `after`, which may go on behind it).
 SELECT u.ord, e.ledger_index
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::integer[]) WITH ORDINALITY
-	AS u(disclosure_id, subject_id, booking_id, recipient_id, dir, after, amount, ord)
-CROSS JOIN LATERAL (SELECT i.ledger_index FROM needtoknow.entry_of AS i WHERE i.booking_id = u.booking_id
-	AND (u.subject_id IS NULL OR i.subject_id = u.subject_id) AND (u.recipient_id IS NULL OR i.recipient_id = u.recipient_id)
-	AND i.ledger_index * u.dir > u.after * u.dir
-	ORDER BY i.ledger_index * u.dir LIMIT u.amount) AS e
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::integer[]) WITH ORDINALITY
+	AS u(disclosure_id, subject_id, booking_id, dir, after, amount, ord)
+CROSS JOIN LATERAL (SELECT i.ledger_index
+	FROM (SELECT o.ledger_index
+		FROM ((SELECT * FROM needtoknow.disclosure AS x WHERE x.booking_id = u.booking_id
+					AND (u.subject_id IS NULL OR x.subject_id = u.subject_id) AND x.shared_index * u.dir > u.after * u.dir
+				ORDER BY x.shared_index LIMIT CASE WHEN u.dir > 0 THEN u.amount END)
+			UNION ALL
+			(SELECT * FROM needtoknow.disclosure AS x WHERE x.booking_id = u.booking_id
+				AND (u.subject_id IS NULL OR x.subject_id = u.subject_id) AND u.dir > 0 AND x.shared_index <= u.after OFFSET 0)) AS d
+		CROSS JOIN LATERAL (SELECT * FROM needtoknow.entry_of_disclosure AS x WHERE x.disclosure_id = d.disclosure_id OFFSET 0) AS o
+		WHERE (u.subject_id IS NULL OR coalesce(o.subject_id, d.subject_id) = u.subject_id)
+			AND (u.booking_id IS NULL OR coalesce(o.booking_id, d.booking_id) = u.booking_id)
+		UNION ALL
+		SELECT r.ledger_index FROM (SELECT * FROM needtoknow.entry_reference AS x WHERE x.booking_id = u.booking_id
+			AND (u.subject_id IS NULL OR x.subject_id = u.subject_id) OFFSET 0) AS r) AS i
+	WHERE i.ledger_index * u.dir > u.after * u.dir
+	GROUP BY i.ledger_index ORDER BY i.ledger_index * u.dir LIMIT u.amount) AS e
 ORDER BY u.ord, e.ledger_index * u.dir;
 
 -- name: entries_of_subject
 SELECT u.ord, e.ledger_index
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::integer[]) WITH ORDINALITY
-	AS u(disclosure_id, subject_id, booking_id, recipient_id, dir, after, amount, ord)
-CROSS JOIN LATERAL (SELECT i.ledger_index FROM needtoknow.entry_of AS i WHERE i.subject_id = u.subject_id
-	AND (u.recipient_id IS NULL OR i.recipient_id = u.recipient_id) AND i.ledger_index * u.dir > u.after * u.dir
-	ORDER BY i.ledger_index * u.dir LIMIT u.amount) AS e
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::integer[]) WITH ORDINALITY
+	AS u(disclosure_id, subject_id, booking_id, dir, after, amount, ord)
+CROSS JOIN LATERAL (SELECT i.ledger_index
+	FROM (SELECT o.ledger_index
+		FROM ((SELECT * FROM needtoknow.disclosure AS x WHERE x.subject_id = u.subject_id AND x.shared_index * u.dir > u.after * u.dir
+				ORDER BY x.shared_index LIMIT CASE WHEN u.dir > 0 THEN u.amount END)
+			UNION ALL
+			(SELECT * FROM needtoknow.disclosure AS x WHERE x.subject_id = u.subject_id AND u.dir > 0 AND x.shared_index <= u.after OFFSET 0)) AS d
+		CROSS JOIN LATERAL (SELECT * FROM needtoknow.entry_of_disclosure AS x WHERE x.disclosure_id = d.disclosure_id OFFSET 0) AS o
+		WHERE (u.subject_id IS NULL OR coalesce(o.subject_id, d.subject_id) = u.subject_id)
+			AND (u.booking_id IS NULL OR coalesce(o.booking_id, d.booking_id) = u.booking_id)
+		UNION ALL
+		SELECT r.ledger_index FROM (SELECT * FROM needtoknow.entry_reference AS x WHERE x.subject_id = u.subject_id OFFSET 0) AS r) AS i
+	WHERE i.ledger_index * u.dir > u.after * u.dir
+	GROUP BY i.ledger_index ORDER BY i.ledger_index * u.dir LIMIT u.amount) AS e
 ORDER BY u.ord, e.ledger_index * u.dir;
 
--- name: entries_of_recipient
-SELECT u.ord, e.ledger_index
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::integer[]) WITH ORDINALITY
-	AS u(disclosure_id, subject_id, booking_id, recipient_id, dir, after, amount, ord)
-CROSS JOIN LATERAL (SELECT i.ledger_index FROM needtoknow.entry_of AS i WHERE i.recipient_id = u.recipient_id
-	AND i.ledger_index * u.dir > u.after * u.dir
-	ORDER BY i.ledger_index * u.dir LIMIT u.amount) AS e
-ORDER BY u.ord, e.ledger_index * u.dir;
+-- What follows reads packed rows in one direction from the index `next` on (oldest first: at or after it; newest first: before it): at most
+-- `amount` rows, and none behind the first `bytes` of bodies. Bodies are cut out at the very end: no sort carries them.
 
--- name: ledger_rows_forward
--- Packed rows from the one that holds entry after + 1 on. Rows without one of the kinds, or outside the times, are left out.
-SELECT u.ord, l.first_index, l.count, l.bodies
-FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::integer[]) WITH ORDINALITY
-	AS u(after, kinds, recorded_from, recorded_until, amount, ord)
-CROSS JOIN LATERAL (SELECT * FROM needtoknow.ledger AS e
-	WHERE e.first_index >= coalesce((SELECT s.first_index FROM needtoknow.ledger AS s WHERE s.first_index <= u.after + 1
-			ORDER BY s.first_index DESC LIMIT 1), 0)
-		AND e.first_index + e.count > u.after + 1 AND e.kinds & u.kinds <> 0
-		AND e.recorded_at >= u.recorded_from AND e.recorded_at < u.recorded_until
-	ORDER BY e.first_index LIMIT u.amount) AS l
-ORDER BY u.ord, l.first_index;
+-- name: recipient_slices_forward
+-- `row` is the first packed row not yet looked at, 0 to begin with. What was pruned is passed over.
+SELECT s.ord, s.first_index, s.first_index + s.ordinal, s.until, substring(s.bodies FROM s.at + 1 FOR s.length)
+FROM (SELECT u.ord, w.first_index, w.ordinal, w.at, w.length, l.first_index + l.count AS until,
+		CASE WHEN l.kinds & u.kinds <> 0 THEN l.bodies END AS bodies
+	FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::integer[], $6::integer[]) WITH ORDINALITY
+		AS u(recipient_id, next, row, kinds, amount, bytes, ord)
+	CROSS JOIN LATERAL (SELECT p.*, sum(p.length) OVER (ORDER BY p.first_index) - p.length AS before
+		FROM (SELECT * FROM needtoknow.recipient_slice AS r WHERE r.recipient_id = u.recipient_id AND r.first_index >= u.row
+				AND r.first_index >= coalesce(
+					(SELECT e.first_index FROM needtoknow.ledger AS e WHERE e.first_index <= u.next ORDER BY e.first_index DESC LIMIT 1),
+					(SELECT e.first_index FROM needtoknow.ledger AS e WHERE e.first_index >= 0 ORDER BY e.first_index LIMIT 1), 0)
+			ORDER BY r.first_index LIMIT u.amount) AS p) AS w
+	LEFT JOIN LATERAL (SELECT * FROM needtoknow.ledger AS e WHERE e.first_index = w.first_index OFFSET 0) AS l ON true
+	WHERE w.before < u.bytes
+	ORDER BY u.ord, w.first_index OFFSET 0) AS s;
 
--- name: ledger_rows_backward
-SELECT u.ord, l.first_index, l.count, l.bodies
-FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::integer[]) WITH ORDINALITY
-	AS u(after, kinds, recorded_from, recorded_until, amount, ord)
-CROSS JOIN LATERAL (SELECT * FROM needtoknow.ledger AS e
-	WHERE e.first_index < u.after AND e.kinds & u.kinds <> 0
-		AND e.recorded_at >= u.recorded_from AND e.recorded_at < u.recorded_until
-	ORDER BY e.first_index DESC LIMIT u.amount) AS l
-ORDER BY u.ord, l.first_index DESC;
+-- name: recipient_slices_backward
+SELECT s.ord, s.first_index, s.first_index + s.ordinal, s.until, substring(s.bodies FROM s.at + 1 FOR s.length)
+FROM (SELECT u.ord, w.first_index, w.ordinal, w.at, w.length, l.first_index + l.count AS until,
+		CASE WHEN l.kinds & u.kinds <> 0 THEN l.bodies END AS bodies
+	FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::integer[], $6::integer[]) WITH ORDINALITY
+		AS u(recipient_id, next, row, kinds, amount, bytes, ord)
+	CROSS JOIN LATERAL (SELECT p.*, sum(p.length) OVER (ORDER BY p.first_index DESC) - p.length AS before
+		FROM (SELECT * FROM needtoknow.recipient_slice AS r WHERE r.recipient_id = u.recipient_id AND r.first_index < u.next
+				AND r.first_index >= coalesce(
+					(SELECT e.first_index FROM needtoknow.ledger AS e WHERE e.first_index >= 0 ORDER BY e.first_index LIMIT 1), 0)
+			ORDER BY r.first_index DESC LIMIT u.amount) AS p) AS w
+	LEFT JOIN LATERAL (SELECT * FROM needtoknow.ledger AS e WHERE e.first_index = w.first_index OFFSET 0) AS l ON true
+	WHERE w.before < u.bytes
+	ORDER BY u.ord, w.first_index DESC OFFSET 0) AS s;
 
+-- name: ledger_walk_forward
+-- The first row from the mark at or before `next` on; a row that is longer than `bytes` comes in pieces, each of a mark at least.
+SELECT s.ord, s.first_index, s.from_index, s.until, substring(s.bodies FROM s.at + 1 FOR s.wanted)
+FROM (SELECT u.ord, w.first_index, w.from_index, w.until, w.bodies, w.at, greatest(u.bytes, w.mark - w.at) AS wanted
+	FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[]) WITH ORDINALITY AS u(next, kinds, amount, bytes, ord)
+	CROSS JOIN LATERAL (SELECT m.*, sum(m.size - m.at) OVER (ORDER BY m.first_index) - (m.size - m.at) AS before
+		FROM (SELECT l.first_index, l.first_index + b.block * 16 AS from_index, l.first_index + l.count AS until, l.bodies,
+				length(l.bodies) AS size, coalesce(l.marks[b.block + 1], 0) AS at,
+				coalesce(l.marks[b.block + 2], length(l.bodies)) AS mark
+			FROM (SELECT * FROM needtoknow.ledger AS e
+				WHERE e.first_index >= coalesce((SELECT f.first_index FROM needtoknow.ledger AS f WHERE f.first_index <= u.next
+						ORDER BY f.first_index DESC LIMIT 1), 0)
+					AND e.first_index + e.count > u.next AND e.kinds & u.kinds <> 0
+				ORDER BY e.first_index LIMIT u.amount) AS l
+			CROSS JOIN LATERAL (SELECT CASE WHEN l.marks IS NULL THEN 0 ELSE greatest(u.next - l.first_index, 0)::integer / 16 END
+				AS block OFFSET 0) AS b) AS m) AS w
+	WHERE w.before < u.bytes
+	ORDER BY u.ord, w.first_index OFFSET 0) AS s;
+
+-- name: ledger_walk_backward
+SELECT s.ord, s.first_index, s.first_index, s.until, substring(s.bodies FROM 1)
+FROM (SELECT u.ord, w.first_index, w.first_index + w.count AS until, w.bodies
+	FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[]) WITH ORDINALITY AS u(next, kinds, amount, bytes, ord)
+	CROSS JOIN LATERAL (SELECT l.*, sum(length(l.bodies)) OVER (ORDER BY l.first_index DESC) - length(l.bodies) AS before
+		FROM (SELECT * FROM needtoknow.ledger AS e
+			WHERE e.first_index < u.next AND e.kinds & u.kinds <> 0
+			ORDER BY e.first_index DESC LIMIT u.amount) AS l) AS w
+	WHERE w.before < u.bytes
+	ORDER BY u.ord, w.first_index DESC OFFSET 0) AS s;
+
+-- name: ledger_rare_forward
+-- The same by the index ledger_rare, whose predicate must stand here word for word.
+SELECT s.ord, s.first_index, s.from_index, s.until, substring(s.bodies FROM s.at + 1 FOR s.wanted)
+FROM (SELECT u.ord, w.first_index, w.from_index, w.until, w.bodies, w.at, greatest(u.bytes, w.mark - w.at) AS wanted
+	FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[]) WITH ORDINALITY AS u(next, kinds, amount, bytes, ord)
+	CROSS JOIN LATERAL (SELECT m.*, sum(m.size - m.at) OVER (ORDER BY m.first_index) - (m.size - m.at) AS before
+		FROM (SELECT l.first_index, l.first_index + b.block * 16 AS from_index, l.first_index + l.count AS until, l.bodies,
+				length(l.bodies) AS size, coalesce(l.marks[b.block + 1], 0) AS at,
+				coalesce(l.marks[b.block + 2], length(l.bodies)) AS mark
+			FROM (SELECT * FROM needtoknow.ledger AS e
+				WHERE e.first_index >= coalesce((SELECT f.first_index FROM needtoknow.ledger AS f WHERE f.first_index <= u.next
+						ORDER BY f.first_index DESC LIMIT 1), 0)
+					AND e.first_index + e.count > u.next AND e.kinds & ~1818::bigint <> 0 AND e.kinds & u.kinds <> 0
+				ORDER BY e.first_index LIMIT u.amount) AS l
+			CROSS JOIN LATERAL (SELECT CASE WHEN l.marks IS NULL THEN 0 ELSE greatest(u.next - l.first_index, 0)::integer / 16 END
+				AS block OFFSET 0) AS b) AS m) AS w
+	WHERE w.before < u.bytes
+	ORDER BY u.ord, w.first_index OFFSET 0) AS s;
+
+-- name: ledger_rare_backward
+SELECT s.ord, s.first_index, s.first_index, s.until, substring(s.bodies FROM 1)
+FROM (SELECT u.ord, w.first_index, w.first_index + w.count AS until, w.bodies
+	FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[]) WITH ORDINALITY AS u(next, kinds, amount, bytes, ord)
+	CROSS JOIN LATERAL (SELECT l.*, sum(length(l.bodies)) OVER (ORDER BY l.first_index DESC) - length(l.bodies) AS before
+		FROM (SELECT * FROM needtoknow.ledger AS e
+			WHERE e.first_index < u.next AND e.kinds & ~1818::bigint <> 0 AND e.kinds & u.kinds <> 0
+			ORDER BY e.first_index DESC LIMIT u.amount) AS l) AS w
+	WHERE w.before < u.bytes
+	ORDER BY u.ord, w.first_index DESC OFFSET 0) AS s;
+
+-- name: ledger_bounds
+-- From which index on entries are recorded at or after a time, and from which on at or after another; NULL: none is yet. Times never go
+-- back in the ledger.
+SELECT u.ord, (SELECT e.first_index FROM needtoknow.ledger AS e WHERE e.recorded_at >= u.recorded_from
+		ORDER BY e.recorded_at, e.first_index LIMIT 1),
+	(SELECT e.first_index FROM needtoknow.ledger AS e WHERE e.recorded_at >= u.recorded_until
+		ORDER BY e.recorded_at, e.first_index LIMIT 1),
+	h.size
+FROM unnest($1::timestamptz[], $2::timestamptz[]) WITH ORDINALITY AS u(recorded_from, recorded_until, ord)
+CROSS JOIN needtoknow.head AS h;
+
+-- name: ledger_size
+SELECT u.ord, h.size FROM unnest($1::bigint[]) WITH ORDINALITY AS u(nothing, ord) CROSS JOIN needtoknow.head AS h;
+
+-- name: leaf_hashes
+-- Of entries whose bodies are gone, from full tiles.
+SELECT u.ord, u.number * 256 + u.first, substring(t.hashes FROM u.first * 32 + 1 FOR u.amount * 32)
+FROM unnest($1::bigint[], $2::integer[], $3::integer[]) WITH ORDINALITY AS u(number, first, amount, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.tile AS x WHERE x.level = 0 AND x.number = u.number OFFSET 0) AS t
+ORDER BY u.ord;

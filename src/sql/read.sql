@@ -184,15 +184,19 @@ FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS u(after, amount, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.recipient AS e WHERE e.recipient_id > u.after ORDER BY e.recipient_id LIMIT u.amount) AS r
 ORDER BY u.ord, r.recipient_id;
 
--- name: ledger_rows_holding
--- The packed rows in which these entries are. `asker` tells the askers of one batch apart: each row is sent once to each.
-SELECT x.ord, x.first_index, x.count, x.bodies
-FROM (SELECT u.ord, l.first_index, l.count, l.bodies, lag(l.first_index) OVER (PARTITION BY u.asker ORDER BY u.ord) AS before
+-- name: ledger_bodies_around
+-- Each entry with those that share its mark, or its whole row where that has no marks: the index of the first, and their bodies. `asker`
+-- tells the askers of one batch apart: what is asked for twice in a row is sent once to each.
+SELECT x.ord, x.from_index, substring(x.bodies FROM x.at + 1 FOR x.until - x.at)
+FROM (SELECT u.ord, m.from_index, l.bodies, m.at, m.until, lag(m.from_index) OVER (PARTITION BY u.asker ORDER BY u.ord) AS before
 	FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS u(ledger_index, asker, ord)
-	CROSS JOIN LATERAL (SELECT * FROM needtoknow.ledger AS e WHERE e.first_index <= u.ledger_index ORDER BY e.first_index DESC LIMIT 1) AS l
-	WHERE u.ledger_index < l.first_index + l.count) AS x
-WHERE x.before IS DISTINCT FROM x.first_index
-ORDER BY x.ord;
+	CROSS JOIN LATERAL (SELECT * FROM (SELECT * FROM needtoknow.ledger AS e WHERE e.first_index <= u.ledger_index
+			ORDER BY e.first_index DESC LIMIT 1) AS r WHERE u.ledger_index < r.first_index + r.count OFFSET 0) AS l
+	CROSS JOIN LATERAL (SELECT CASE WHEN l.marks IS NULL THEN 0 ELSE (u.ledger_index - l.first_index)::integer / 16 END AS block OFFSET 0) AS b
+	CROSS JOIN LATERAL (SELECT l.first_index + b.block * 16 AS from_index, coalesce(l.marks[b.block + 1], 0) AS at,
+		coalesce(l.marks[b.block + 2], length(l.bodies)) AS until OFFSET 0) AS m
+	ORDER BY u.ord OFFSET 0) AS x
+WHERE x.before IS DISTINCT FROM x.from_index;
 
 -- name: policies_all
 -- Every policy that was ever in force (live disclosures keep the rule under which they were shared), and which one is now.
