@@ -20,3 +20,8 @@ def build(preset):
     script = f"root={ROOT}; for part in terminal build; do source $root/deploy/lib/$part.sh; done; build {preset} needtoknowd needtoknow"
     subprocess.run(["bash", "-euc", script], check=True)
     return ROOT / "build" / preset
+
+
+def program(name):
+    """A program of the build under test, as deploy/sandbox takes it."""
+    return Path(os.environ.get("NEEDTOKNOW_BUILD") or ROOT / "build" / "debug") / "bin" / name
