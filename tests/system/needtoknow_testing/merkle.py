@@ -51,3 +51,43 @@ def root_of(leaves):
     while split * 2 < len(leaves):
         split *= 2
     return node_hash(root_of(leaves[:split]), root_of(leaves[split:]))
+
+
+def root_from_inclusion(index, size, leaf, hashes):
+    """RFC 9162 section 2.1.3.2: the root that an inclusion proof leads to, or None when it has another length."""
+    fn, sn, root = index, size - 1, leaf
+    for sibling in hashes:
+        if sn == 0:
+            return None
+        if fn & 1 or fn == sn:
+            root = node_hash(sibling, root)
+            while not fn & 1 and fn:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            root = node_hash(root, sibling)
+        fn, sn = fn >> 1, sn >> 1
+    return root if sn == 0 else None
+
+
+def is_consistent(first, first_root, second, second_root, hashes):
+    """RFC 9162 section 2.1.4.2."""
+    if first == second:
+        return not hashes and first_root == second_root
+    hashes = ([first_root] if first & (first - 1) == 0 else []) + list(hashes)
+    fn, sn = first - 1, second - 1
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    if not hashes:
+        return False
+    old = new = hashes[0]
+    for sibling in hashes[1:]:
+        if sn == 0:
+            return False
+        if fn & 1 or fn == sn:
+            old, new = node_hash(sibling, old), node_hash(sibling, new)
+            while not fn & 1 and fn:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            new = node_hash(new, sibling)
+        fn, sn = fn >> 1, sn >> 1
+    return old == first_root and new == second_root and sn == 0

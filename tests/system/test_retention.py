@@ -1,0 +1,271 @@
+"""Retention: what the daemon says may go, that nothing goes before it has said so, and what is left works."""
+
+import re
+
+import grpc
+import pytest
+
+from needtoknow_testing import ledger, policy, protos
+from needtoknow_testing.merkle import is_consistent, leaf_hash, root_from_inclusion, root_of
+from needtoknow_testing.owner import TILE, Scratch, maintain
+from needtoknow_testing.paths import ROOT
+from needtoknow_testing.waiting import until
+from needtoknow_testing.world import World
+
+audit_pb2 = protos.audit
+
+
+def forgetful_policy():
+    """Bodies are kept for a second, and so is whom a disclosure was about."""
+    text = policy.testing_policy()
+    for line, other in (
+            ("ledger_bodies: { keep: 5y, because: \"limitation period of contract claims (Code civil 2224)\" }", "ledger_bodies: { keep: 1s }"),
+            ("disclosures: 1y", "disclosures: 1s")):
+        assert text.count(line) == 1
+        text = text.replace(line, other)
+    return text
+
+
+@pytest.fixture(scope="module")
+def retaining():
+    world = World.up(policy_text=forgetful_policy())
+    yield world
+    world.down()
+
+
+def fill(world, count):
+    """That many entries about nobody."""
+    put = lambda number: world.admin.registry.PutRecipient.future(protos.registry.PutRecipientRequest(recipient=protos.registry.Recipient(
+        recipient_id=f"filler-{number}", kind=protos.registry.RECIPIENT_KIND_PROVIDER, display_name="Remplissage", agreement_ref="DPA-2026-2",
+        agreement_from=protos.timestamp(1), deliver_to=protos.registry.DELIVER_TO_ANY_DEVICE)), timeout=60)
+    for call in [put(number) for number in range(count)]:
+        call.result()
+
+
+def tiled(world):
+    return TILE * world.sandbox.query("SELECT coalesce(max(number) + 1, 0) FROM needtoknow.tile WHERE level = 0")[0][0]
+
+
+def pruned(world):
+    return world.sandbox.query("SELECT coalesce(max(until), 0) FROM needtoknow.pruned")[0][0]
+
+
+def whole_tiles(count):
+    return count // TILE * TILE
+
+
+def await_tiles(world):
+    """Until what is in the ledger now is signed; how many of its leaves are in full tiles."""
+    size = ledger.size(world.sandbox)
+    until(lambda: world.sandbox.query("SELECT coalesce(max(size), 0) FROM needtoknow.checkpoint")[0][0] >= size, 20, "a checkpoint")
+    assert tiled(world) >= whole_tiles(size)
+    return whole_tiles(size)
+
+
+def await_pruned(world, at_least):
+    return until(lambda: pruned(world) >= at_least and pruned(world), 20, f"PRUNED until {at_least} (is {pruned(world)})")
+
+
+def packed_rows(world):
+    return world.sandbox.query("SELECT first_index, count FROM needtoknow.ledger ORDER BY first_index")
+
+
+def confirm(party, disclosure_id):
+    item = protos.delivery.DeletionItem(disclosure_id=disclosure_id, outcome=protos.delivery.DELETION_OUTCOME_DELETED)
+    return party.client.delivery.ConfirmDeletion(protos.delivery.ConfirmDeletionRequest(items=[item]), timeout=10)
+
+
+def expire(world, disclosure_id):
+    """Lets its time pass."""
+    world.sandbox.query("UPDATE needtoknow.disclosure SET expires_at = clock_timestamp() WHERE disclosure_id = %s", disclosure_id)
+    until(lambda: world.sandbox.query("SELECT state FROM needtoknow.disclosure WHERE disclosure_id = %s", disclosure_id) != [(1,)],
+          20, "the end of a disclosure")
+
+
+def delivered_and_ended(world):
+    """A disclosure that a recipient has got and is told to delete."""
+    recipient = world.recipient()
+    shared = world.share(world.person(), recipient)
+    recipient.acknowledge(*recipient.drain())
+    expire(world, shared.disclosure_id)
+    return recipient, shared
+
+
+def test_what_may_go_is_recorded_before_anything_goes(retaining):
+    fill(retaining, 3 * TILE)
+    before = packed_rows(retaining)
+    goal = await_tiles(retaining)
+    assert await_pruned(retaining, goal) == goal
+    rows = retaining.sandbox.query("SELECT until, ledger_index FROM needtoknow.pruned ORDER BY until")
+    found = dict(ledger.entries(retaining.sandbox))
+    for until_index, index in rows:
+        entry = found[index]
+        assert (ledger.kind_name(entry), entry.pruned_until, entry.actor) == ("PRUNED", until_index, "system")
+        assert index >= until_index, "an entry that says so of itself would be gone"
+        assert len(entry.policy_digest) == 32
+    assert packed_rows(retaining)[:len(before)] == before, "the daemon removes nothing"
+
+
+def test_bodies_go_and_every_leaf_stays(retaining):
+    fill(retaining, 2 * TILE)
+    goal = await_pruned(retaining, await_tiles(retaining))
+    retaining.check()
+    leaves = list(retaining.checker.leaves)
+    expected = [(first, count) for first, count in packed_rows(retaining) if first + count > goal]
+    maintain(retaining.sandbox)
+    assert packed_rows(retaining)[:len(expected)] == expected
+    hashes = retaining.sandbox.query("SELECT hashes FROM needtoknow.tile WHERE level = 0 ORDER BY number")
+    stored = b"".join(bytes(row[0]) for row in hashes)
+    assert stored == b"".join(leaves[:len(stored) // 32]) and len(stored) // 32 >= goal
+    assert "bodies: 0 entries" in maintain(retaining.sandbox).stdout
+
+
+def test_nothing_of_a_live_disclosure_is_pruned(retaining):
+    first = retaining.share(retaining.person(), retaining.recipient(), service="staged", starts_in=3000, lasts=600)
+    fill(retaining, TILE)
+    second = retaining.share(retaining.person(), retaining.recipient(), service="staged", starts_in=3000, lasts=600)
+    indices = [index for disclosure in (first, second) for index, _ in ledger.of_disclosure(
+        ledger.entries(retaining.sandbox), disclosure.disclosure_id, "SHARED")]
+    fill(retaining, TILE)
+    goal = await_tiles(retaining)
+    assert goal > indices[1]
+    assert await_pruned(retaining, whole_tiles(indices[0])) == whole_tiles(indices[0])
+    for disclosure, reach in ((first, whole_tiles(indices[1])), (second, goal)):
+        # What lies behind is old and signed: the look that gets past the first one is held up by the second alone.
+        expire(retaining, disclosure.disclosure_id)
+        assert await_pruned(retaining, reach) >= reach
+        if disclosure is first:
+            assert pruned(retaining) == reach
+
+
+def test_nothing_is_pruned_that_somebody_has_not_confirmed_to_have_deleted(retaining):
+    owing, owed = delivered_and_ended(retaining)
+    ((index, _),) = ledger.of_disclosure(ledger.entries(retaining.sandbox), owed.disclosure_id, "SHARED")
+    marker = retaining.share(retaining.person(), retaining.recipient(), service="staged", starts_in=3000, lasts=600)
+    fill(retaining, 2 * TILE)
+    goal = await_tiles(retaining)
+    assert await_pruned(retaining, whole_tiles(index)) == whole_tiles(index)
+    expire(retaining, marker.disclosure_id)
+    maintain(retaining.sandbox)
+    who = "SELECT subject_id, booking_id FROM needtoknow.disclosure WHERE disclosure_id = %s"
+    assert None not in retaining.sandbox.query(who, owed.disclosure_id)[0], "who owes a deletion is still told of what"
+    assert pruned(retaining) == whole_tiles(index)
+    confirm(owing, owed.disclosure_id)
+    assert await_pruned(retaining, goal) >= goal
+
+
+def test_calls_about_what_was_cleared_are_answered(retaining):
+    """Subject, booking and body are gone; the recipient's and the booking system's late calls find something orderly."""
+    recipient = retaining.recipient()
+    request = retaining.share_request(retaining.person(), recipient)
+    shared = retaining.booking.sharing.Share(request, timeout=10)
+    deliveries = recipient.drain()
+    expire(retaining, shared.disclosure.disclosure_id)
+    confirm(recipient, shared.disclosure.disclosure_id)
+    fill(retaining, 2 * TILE)
+    await_pruned(retaining, await_tiles(retaining))
+    retaining.check()
+    who = "SELECT subject_id, booking_id FROM needtoknow.disclosure WHERE disclosure_id = %s"
+
+    def cleared():
+        maintain(retaining.sandbox)
+        return retaining.sandbox.query(who, shared.disclosure.disclosure_id) == [(None, None)]
+    until(cleared, 20, "a disclosure that lost its subject", every=0.2)
+    recipient.acknowledge(*deliveries)
+    confirm(recipient, shared.disclosure.disclosure_id)
+    got = retaining.booking.sharing.GetDisclosure(
+        protos.sharing.GetDisclosureRequest(disclosure_id=shared.disclosure.disclosure_id), timeout=10)
+    assert got.disclosure.booking_id == ""
+    with pytest.raises(grpc.RpcError) as raised:
+        retaining.booking.sharing.Share(request, timeout=10)
+    assert raised.value.code() in (grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT)
+    assert retaining.person() and recipient.drain() == []
+
+
+def test_the_leaf_of_a_pruned_entry_is_that_of_the_receipt(retaining):
+    """Whoever kept a receipt, or the entry, finds it in the tiles."""
+    shared = retaining.booking.sharing.Share(retaining.share_request(retaining.person(), retaining.recipient()), timeout=10)
+    expire(retaining, shared.disclosure.disclosure_id)
+    index, leaf = shared.receipt.ledger_index, shared.receipt.leaf_hash
+    body = dict(ledger.entries(retaining.sandbox))[index].SerializeToString()
+    assert leaf_hash(body) == leaf
+    fill(retaining, 2 * TILE)
+    goal = await_pruned(retaining, await_tiles(retaining))
+    assert goal > index
+    retaining.check()
+    maintain(retaining.sandbox)
+    assert index not in dict(ledger.entries(retaining.sandbox))
+    ((hashes,),) = retaining.sandbox.query("SELECT hashes FROM needtoknow.tile WHERE level = 0 AND number = %s", index // TILE)
+    assert bytes(hashes)[index % TILE * 32:][:32] == leaf
+
+
+def test_pruned_entries_are_listed_by_their_leaves(retaining):
+    fill(retaining, 2 * TILE)
+    await_pruned(retaining, await_tiles(retaining))
+    retaining.check()
+    maintain(retaining.sandbox)
+    first_kept = packed_rows(retaining)[0][0]
+    assert first_kept > 0
+    page = retaining.auditor.audit.ListEntries(audit_pb2.ListEntriesRequest(page_size=100), timeout=20)
+    assert [entry.index for entry in page.entries] == list(range(100))
+    for entry in page.entries:
+        assert (entry.body, entry.HasField("entry"), entry.leaf_hash) == (b"", False, retaining.checker.leaves[entry.index])
+    received = retaining.auditor.audit.StreamEntries(audit_pb2.StreamEntriesRequest(from_index=first_kept - 5), timeout=20)
+    streamed = [entry for answer in received for entry in answer.entries]
+    assert [entry.index for entry in streamed[:10]] == list(range(first_kept - 5, first_kept + 5))
+    for index, entry in enumerate(streamed[:10], first_kept - 5):
+        assert (entry.index, entry.leaf_hash) == (index, retaining.checker.leaves[index])
+        assert (entry.body == b"") == (index < first_kept)
+
+
+def test_a_pruned_entry_is_proved_against_checkpoints_from_before_and_after(retaining):
+    retaining.check()
+    checkpoints = retaining.sandbox.query("SELECT size, root_hash FROM needtoknow.checkpoint ORDER BY size")
+    leaves = retaining.checker.leaves
+    fill(retaining, 2 * TILE)
+    await_pruned(retaining, await_tiles(retaining))
+    retaining.check()
+    maintain(retaining.sandbox)
+    assert packed_rows(retaining)[0][0] > 0
+    size, root = checkpoints[-1]
+    assert root_of(leaves[:size]) == bytes(root)
+    newest, newest_root = retaining.sandbox.query("SELECT size, root_hash FROM needtoknow.checkpoint ORDER BY size DESC LIMIT 1")[0]
+    for tree, tree_root in ((size, root), (newest, newest_root)):
+        proof = retaining.auditor.audit.GetInclusionProof(audit_pb2.GetInclusionProofRequest(index=3, tree_size=tree), timeout=20)
+        assert root_from_inclusion(3, tree, leaves[3], proof.hashes) == bytes(tree_root)
+    proof = retaining.auditor.audit.GetConsistencyProof(audit_pb2.GetConsistencyProofRequest(from_size=size, to_size=newest), timeout=20)
+    assert is_consistent(size, bytes(root), newest, bytes(newest_root), list(proof.hashes))
+
+
+def test_what_is_younger_than_the_policy_keeps_it_is_not_reached(shared_world):
+    """The daemon's own statement, where ages can be chosen."""
+    text = (ROOT / "src" / "sql" / "retention.sql").read_text()
+    (statement,) = re.findall(r"^-- name: prune_reach\n(?:--.*\n)*((?s:.*?));$", text, re.M)
+    scratch = Scratch(shared_world.sandbox)
+    try:
+        for age in ("3 d", "2 d", "1 d", "0 d"):
+            scratch.append(100, age=age)
+        scratch.query(f"PREPARE reach AS {statement}")
+        day = 86_400_000_000
+        reach = lambda keep: scratch.query(f"EXECUTE reach(ARRAY[{keep}::bigint])")[0][1]
+        assert [reach(keep) for keep in (4 * day, 3 * day - day // 2, day + 1, day // 2, 0)] == [0, 100, 200, 300, 400]
+    finally:
+        scratch.close()
+
+
+def test_an_operator_hears_that_the_ledger_will_outgrow_its_partitions():
+    world = World.up()
+    try:
+        assert 'needtoknow_ledger_room_short{worker="1"} 0' in world.sandbox.metrics()
+        world.sandbox.query("ALTER TABLE needtoknow.ledger DETACH PARTITION needtoknow.ledger_1")
+        world.sandbox.query("DROP TABLE needtoknow.ledger_1")
+        world.sandbox.restart()
+        until(lambda: 'needtoknow_ledger_room_short{worker="1"} 1' in world.sandbox.metrics(), 10, "the metric")
+        assert "run `needtoknowd maintain`" in world.sandbox.log()
+        assert "partitions: 2 added" in maintain(world.sandbox).stdout
+        world.sandbox.restart()
+        world.share(world.person(), world.recipient())
+        assert 'needtoknow_ledger_room_short{worker="1"} 0' in world.sandbox.metrics()
+        world.check()
+    finally:
+        world.down()
