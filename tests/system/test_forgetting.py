@@ -45,7 +45,7 @@ def served(world, person, recipient, confirm=True, **request):
 
 def listed(world, **filters):
     request = audit.ListEntriesRequest(filter=audit.EntryFilter(**filters), page_size=1000)
-    return world.auditor.audit.ListEntries(request, timeout=20).entries
+    return list(world.auditor.audit.ListEntries(request, timeout=20).entries)
 
 
 def everywhere(world, *needles):
