@@ -10,6 +10,7 @@ from needtoknow_testing import company, ledger, policy, protos
 from needtoknow_testing.client import unique
 from needtoknow_testing.refusal import refused
 from needtoknow_testing.waiting import until
+from needtoknow_testing.world import World
 
 audit, delivery, common = protos.audit, protos.delivery, protos.common
 DELETED, RETAINED = delivery.DELETION_OUTCOME_DELETED, delivery.DELETION_OUTCOME_RETAINED
@@ -244,6 +245,34 @@ def test_a_report_of_thousands_of_disclosures_comes_whole_or_says_what_to_do(wor
             assert "ListEntries" in why.message
     finally:
         take_away(world, recipient)
+
+
+@pytest.fixture
+def own_world():
+    world = World.up()
+    yield world
+    world.down()
+
+
+def test_what_was_shared_under_a_policy_that_no_longer_fits_the_company_is_told_in_full(own_world):
+    """The view has lost a column that the old policy names: nothing is delivered by it any more, and the past stays what it was."""
+    world, sandbox = own_world, own_world.sandbox
+    person, recipient = world.person(), world.recipient()
+    shared = share(world, person, recipient, "home-cleaning", starts_in=48 * HOUR)
+    (sent,) = recipient.drain()
+    recipient.acknowledge(sent)
+    sandbox.query("ALTER VIEW share.booking RENAME COLUMN instructions TO remarks;"
+                  " REVOKE SELECT (remarks) ON share.booking FROM needtoknow_source")
+    file = sandbox.config.parent / "policy.yaml"
+    file.write_text(file.read_text().replace(", booking.instructions", ""))
+    sandbox.restart()
+    assert "instructions" in sandbox.log()
+    (given,) = report_of(world.auditor, person.subject_id).recipients
+    assert given == given_to(recipient, "home-cleaning", reported(shared, "home-cleaning", "ACTIVE", [(sent, True)]))
+    (exposed,) = exposure_of(world.auditor, recipient)
+    assert list(exposed.releases[0].fields) == ["client.district", "booking.tasks"]
+    register = world.auditor.audit.GetRegister(audit.GetRegisterRequest(), timeout=10)
+    assert "booking.instructions" not in str(register)
 
 
 # A recipient's exposure.
