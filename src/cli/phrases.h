@@ -178,7 +178,7 @@ enum language {
 	X(COLUMN_RECIPIENT, "Who", "Qui")                                                                                      \
 	X(LINE_PERMITTED, "Our permission to send it", "Notre autorisation de transmettre")                                    \
 	X(LINE_SENT, "Sent:", "Transmis :")                                                                                    \
-	X(LINE_DELETION, "Order to delete, and the answer to it", "Ordre de supprimer, et réponse")                            \
+	X(LINE_DELETION, "Our order to delete it", "Notre ordre de suppression")                                               \
 	X(CHECK_PSEUDONYM, "In these lines you appear under this number, drawn at random:",                                    \
 		"Dans ces lignes, vous apparaissez sous ce numéro, tiré au hasard :")                                          \
 	X(CHECK_KEY, "Our public key, with which the record is signed:",                                                       \
