@@ -126,7 +126,8 @@ static void piece_backward(struct call *call, struct entries *entries, const str
 	mem_free(offsets);
 }
 
-/* Columns: the packed row, the first index here, the index behind the row, the bodies. */
+/* Columns: the packed row, the first index here, the index behind the row, the bodies; by recipient their length, also
+ * where they were left out. */
 static void row_came(struct call *call, void *target, const PGresult *result, int row)
 {
 	struct entries *entries = target;
@@ -135,7 +136,7 @@ static void row_came(struct call *call, void *target, const PGresult *result, in
 	struct piece piece = { .from = row_int(result, row, 2), .whole = !slice };
 	piece.until = row_is_null(result, row, 3) ? packed + 1 : row_int(result, row, 3);
 	entries->rows++;
-	entries->bytes += (size_t)PQgetlength(result, row, 4);
+	entries->bytes += (size_t)(slice ? row_int(result, row, 5) : PQgetlength(result, row, 4));
 	if (!gone) {
 		piece.bodies = (const uint8_t *)PQgetvalue(result, row, 4);
 		piece.size = (size_t)PQgetlength(result, row, 4);

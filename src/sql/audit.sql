@@ -73,7 +73,7 @@ ORDER BY u.ord, e.ledger_index * u.dir;
 
 -- name: recipient_slices_forward
 -- `row` is the first packed row not yet looked at, 0 to begin with. What was pruned is passed over.
-SELECT s.ord, s.first_index, s.first_index + s.ordinal, s.until, substring(s.bodies FROM s.at + 1 FOR s.length)
+SELECT s.ord, s.first_index, s.first_index + s.ordinal, s.until, substring(s.bodies FROM s.at + 1 FOR s.length), s.length
 FROM (SELECT u.ord, w.first_index, w.ordinal, w.at, w.length, l.first_index + l.count AS until,
 		CASE WHEN l.kinds & u.kinds <> 0 THEN l.bodies END AS bodies
 	FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::integer[], $6::integer[]) WITH ORDINALITY
@@ -89,7 +89,7 @@ FROM (SELECT u.ord, w.first_index, w.ordinal, w.at, w.length, l.first_index + l.
 	ORDER BY u.ord, w.first_index OFFSET 0) AS s;
 
 -- name: recipient_slices_backward
-SELECT s.ord, s.first_index, s.first_index + s.ordinal, s.until, substring(s.bodies FROM s.at + 1 FOR s.length)
+SELECT s.ord, s.first_index, s.first_index + s.ordinal, s.until, substring(s.bodies FROM s.at + 1 FOR s.length), s.length
 FROM (SELECT u.ord, w.first_index, w.ordinal, w.at, w.length, l.first_index + l.count AS until,
 		CASE WHEN l.kinds & u.kinds <> 0 THEN l.bodies END AS bodies
 	FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::integer[], $6::integer[]) WITH ORDINALITY
