@@ -73,7 +73,7 @@ void bodies_judge(const struct bodies *bodies, struct verdict *verdict)
 	uint64_t pruned = 0;
 
 	if (bodies->gone > 0 && bodies->present == 0) {
-		printf("%-*s none: there are no entries here, so leaves and tiles alone were verified\n",
+		printf("  %-*s none: there are no entries here, so leaves and tiles alone were verified\n",
 			OUTPUT_KEY_WIDTH, "bodies");
 		return;
 	}
@@ -90,7 +90,7 @@ void bodies_judge(const struct bodies *bodies, struct verdict *verdict)
 				": their bodies are missing, and no PRUNED entry says that they may be gone",
 				range.first, range.until - 1);
 	}
-	printf("%-*s %" PRIu64 " verified", OUTPUT_KEY_WIDTH, "bodies", bodies->present);
+	printf("  %-*s %" PRIu64 " verified", OUTPUT_KEY_WIDTH, "bodies", bodies->present);
 	if (pruned > 0)
 		printf(", %" PRIu64 " legitimately gone (entry %" PRIu64 ": PRUNED below %" PRIu64 ")", pruned,
 			bodies->pruned_index, bodies->pruned_until);

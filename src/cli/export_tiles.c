@@ -281,11 +281,11 @@ static void summarize(const struct export *export, const struct trust *trust)
 	uint64_t size = export->builder.size;
 
 	verdict_print_checkpoint(&export->log.checkpoint);
-	printf("%-*s %" PRIu64 " new, %" PRIu64 " there before, in %.1f s, %.0f a second\n", OUTPUT_KEY_WIDTH,
+	printf("  %-*s %" PRIu64 " new, %" PRIu64 " there before, in %.1f s, %.0f a second\n", OUTPUT_KEY_WIDTH,
 		"entries", size - export->started_at, export->started_at, progress_seconds(&export->progress),
 		progress_rate(&export->progress, size));
-	printf("%-*s %" PRIu64 " written, %" PRIu64 " removed\n", OUTPUT_KEY_WIDTH, "files", export->directory.written,
-		export->directory.removed);
+	printf("  %-*s %" PRIu64 " written, %" PRIu64 " removed\n", OUTPUT_KEY_WIDTH, "files",
+		export->directory.written, export->directory.removed);
 	if (trust->count == 0)
 		fputs("The signature was not verified: --vkey or NEEDTOKNOW_VKEY names the log's key.\n", stderr);
 }

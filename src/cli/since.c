@@ -82,7 +82,8 @@ void since_judge(const struct since *since, const struct checkpoint *now, const 
 		return;
 	}
 	if (then->size == 0 || memcmp(root->bytes, then->root.bytes, MERKLE_HASH_SIZE) == 0) {
-		printf("%-*s the first %" PRIu64 " entries are as they were\n", OUTPUT_KEY_WIDTH, "since", then->size);
+		printf("  %-*s the first %" PRIu64 " entries are as they were\n", OUTPUT_KEY_WIDTH, "since",
+			then->size);
 		return;
 	}
 	if (since->has_tiles && since->differs)

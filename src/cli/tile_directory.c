@@ -1,6 +1,7 @@
 #include "cli/tile_directory.h"
 
-#include <assert.h>
+#include "base/fault.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -105,9 +106,11 @@ int tile_directory_write(struct tile_directory *directory, const char *path, con
 
 	if (write_temporary(directory, bytes, length) != 0)
 		return complain(directory, TEMPORARY);
+	fault_point("export.write");
 	if (renameat(at, TEMPORARY, at, path) != 0 &&
 		(errno != ENOENT || make_parents(directory, path) != 0 || renameat(at, TEMPORARY, at, path) != 0))
 		return complain(directory, path);
+	fault_point("export.written");
 	directory->written++;
 	return 0;
 }
@@ -262,6 +265,7 @@ static int sweep(struct tile_directory *directory, const char *path, uint64_t si
 		} else if (partial && !is_edge(below, size)) {
 			result = unlinkat(directory->directory, below, 0);
 			directory->removed += result == 0;
+			fault_point("export.removed");
 		}
 	}
 	closedir(listing);

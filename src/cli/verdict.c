@@ -41,8 +41,8 @@ enum exit_code verdict_end(const struct verdict *verdict, const struct invocatio
 void verdict_print_checkpoint(const struct checkpoint *checkpoint)
 {
 	output_line(stdout, "log", checkpoint->origin);
-	printf("%-*s %" PRIu64 "\n", OUTPUT_KEY_WIDTH, "size", checkpoint->size);
-	printf("%-*s ", OUTPUT_KEY_WIDTH, "root");
+	printf("  %-*s %" PRIu64 "\n", OUTPUT_KEY_WIDTH, "size", checkpoint->size);
+	printf("  %-*s ", OUTPUT_KEY_WIDTH, "root");
 	output_hex(stdout, checkpoint->root.bytes, MERKLE_HASH_SIZE);
 	putchar('\n');
 }

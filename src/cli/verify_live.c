@@ -178,7 +178,7 @@ static enum exit_code judge(struct service_log *log, struct rebuilt *rebuilt)
 	bodies_judge(&rebuilt->bodies, &rebuilt->verdict);
 	if (whole)
 		code = judge_since(log, rebuilt);
-	printf("%-*s %" PRIu64 " in %.1f s, %.0f a second\n", OUTPUT_KEY_WIDTH, "entries", done,
+	printf("  %-*s %" PRIu64 " in %.1f s, %.0f a second\n", OUTPUT_KEY_WIDTH, "entries", done,
 		progress_seconds(&rebuilt->progress), progress_rate(&rebuilt->progress, done));
 	enum exit_code verdict = verdict_end(&rebuilt->verdict, log->invocation);
 	if (verdict == EXIT_OK && code == EXIT_OK)

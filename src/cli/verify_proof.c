@@ -44,7 +44,7 @@ static void judge(
 			proof->index);
 	} else {
 		verdict_print_checkpoint(&checkpoint);
-		printf("%-*s %" PRIu64 " is in the log, as it is here\n", OUTPUT_KEY_WIDTH, "entry", proof->index);
+		printf("  %-*s %" PRIu64 " is in the log, as it is here\n", OUTPUT_KEY_WIDTH, "entry", proof->index);
 	}
 }
 

@@ -166,7 +166,7 @@ static enum exit_code check(
 	verdict_print_checkpoint(checkpoint);
 	bodies_judge(&reader->bodies, &reader->verdict);
 	since_judge(reader->since, checkpoint, &since_root, &reader->verdict);
-	printf("%-*s %" PRIu64 " in %.1f s, %.0f a second\n", OUTPUT_KEY_WIDTH, "entries", checkpoint->size,
+	printf("  %-*s %" PRIu64 " in %.1f s, %.0f a second\n", OUTPUT_KEY_WIDTH, "entries", checkpoint->size,
 		progress_seconds(&reader->progress), progress_rate(&reader->progress, checkpoint->size));
 	enum exit_code code = verdict_end(&reader->verdict, invocation);
 	if (code == EXIT_OK)
