@@ -20,13 +20,16 @@ EXEMPT = {"train_keys_forget", "policies_all", "secret_key", "listeners", "head_
           "register_recipients", "register_activation"}
 
 
+def named_statements(file):
+    text = (ROOT / "src" / "sql" / file).read_text()
+    for block in re.split(r"^-- name: ", text, flags=re.M)[1:]:
+        name, _, body = block.partition("\n")
+        yield name, re.sub(r"^--.*\n", "", body, flags=re.M).strip().rstrip(";")
+
+
 def statements():
     for file in ("train.sql", "read.sql", "report.sql", "audit.sql"):
-        text = (ROOT / "src" / "sql" / file).read_text()
-        for block in re.split(r"^-- name: ", text, flags=re.M)[1:]:
-            name, _, body = block.partition("\n")
-            if name not in EXEMPT:
-                yield name, re.sub(r"^--.*\n", "", body, flags=re.M).strip().rstrip(";")
+        yield from ((name, text) for name, text in named_statements(file) if name not in EXEMPT)
 
 
 def walks(plan):

@@ -1,8 +1,10 @@
 """What auditors ask beside the entries: a subject's report, a recipient's exposure, the register, overdue deletions."""
 
+import re
 import time
 from types import SimpleNamespace
 
+import psycopg2
 import pytest
 import yaml
 
@@ -11,6 +13,7 @@ from needtoknow_testing.client import unique
 from needtoknow_testing.refusal import refused
 from needtoknow_testing.waiting import until
 from needtoknow_testing.world import World
+from test_plans import named_statements
 
 audit, delivery, common = protos.audit, protos.delivery, protos.common
 DELETED, RETAINED = delivery.DELETION_OUTCOME_DELETED, delivery.DELETION_OUTCOME_RETAINED
@@ -520,6 +523,20 @@ def test_p7_nobody_but_an_auditor_may_ask(world, role):
     for method, request, _ in questions(person, recipient):
         with refused("PERMISSION_DENIED", "ROLE_NOT_ALLOWED"):
             getattr(client.audit, method)(request, timeout=10)
+
+
+def test_p7_the_audit_role_has_the_rights_that_these_questions_need_and_changes_nothing(world):
+    """They may go to a replica, or through a role that can read and nothing else."""
+    connection = world.sandbox.connect(user="needtoknow_audit")
+    with connection.cursor() as cursor:
+        for name, text in [*named_statements("report.sql"), *named_statements("audit.sql")]:
+            cursor.execute(f"PREPARE {name} AS {text}")
+            numbers = set(re.findall(r"\$(\d+)", text))
+            cursor.execute(f"EXECUTE {name}({', '.join(['NULL'] * len(numbers))})")
+        for table in ("disclosure", "sent", "withdrawal", "subject_key", "right_in_force", "entry_reference"):
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                cursor.execute(f"DELETE FROM needtoknow.{table}")
+    connection.close()
 
 
 @pytest.mark.parametrize("identifier", ["", "x" * 129, "a\nb"])
