@@ -14,7 +14,8 @@ LEFT JOIN LATERAL (SELECT * FROM needtoknow.checkpoint AS x ORDER BY x.size DESC
 SELECT l.level::smallint, t.number, t.root
 FROM generate_series(0, 7) AS l(level)
 CROSS JOIN LATERAL (SELECT x.number FROM needtoknow.tile AS x WHERE x.level = l.level ORDER BY x.number DESC LIMIT 1) AS last
-CROSS JOIN LATERAL (SELECT y.number, y.root FROM needtoknow.tile AS y WHERE y.level = l.level AND y.number >= last.number / 256 * 256) AS t
+CROSS JOIN LATERAL (SELECT y.number, y.root FROM needtoknow.tile AS y
+	WHERE y.level = l.level AND y.number >= last.number / 256 * 256 OFFSET 0) AS t
 ORDER BY l.level, t.number;
 
 -- name: verifier_keys_last
