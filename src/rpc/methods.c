@@ -25,6 +25,7 @@ const struct method *const methods[] = {
 	&registry_get_recipient,
 	&registry_list_recipients,
 	&registry_get_policy,
+	&registry_reload_policy,
 	&health_check,
 	&health_list,
 	&health_watch,

@@ -326,34 +326,3 @@ const struct method registry_list_recipients = {
 	.input = &needtoknow__v1__list_recipients_request__descriptor,
 	.steps = { list_decode, list_reply },
 };
-
-/* ---- GetPolicy ---- */
-
-static enum step_result policy_reply(struct call *call)
-{
-	const struct rules *rules = rulebook_in_force(service_rulebook(call->service));
-	Needtoknow__V1__GetPolicyResponse response = NEEDTOKNOW__V1__GET_POLICY_RESPONSE__INIT;
-	size_t length;
-	if (!rules)
-		return call_refuse(call,
-			&(struct status){ .code = GRPC_UNAVAILABLE,
-				.reason = "POLICY_UNAVAILABLE",
-				.message = "no policy is in force" });
-	const char *text = policy_text(rules_policy(rules), &length);
-	response.digest.data = (uint8_t *)policy_digest(rules_policy(rules));
-	response.digest.len = 32;
-	response.text = arena_printf(call->arena, "%.*s", (int)length, text);
-	if (!response.text)
-		return call_refuse(call,
-			&(struct status){ .code = GRPC_RESOURCE_EXHAUSTED,
-				.message = "the policy is too large for a call's memory" });
-	return call_reply(call, &response.base);
-}
-
-const struct method registry_get_policy = {
-	.path = "/needtoknow.v1.RegistryService/GetPolicy",
-	.role = ROLE_ADMIN,
-	.kind = SERVER_METHOD_UNARY,
-	.input = &needtoknow__v1__get_policy_request__descriptor,
-	.steps = { policy_reply },
-};

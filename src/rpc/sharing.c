@@ -30,6 +30,7 @@ struct share {
 	uint8_t disclosure_id[16];
 	uint8_t request_digest[16];
 
+	struct policy_wait policy_wait;
 	const struct rule *rule;
 	struct share_facts facts;
 	struct subject subject;
@@ -155,7 +156,10 @@ static void share_keys(struct call *call, const struct share *share)
 static enum step_result share_ask(struct call *call)
 {
 	struct share *share = call->state;
-	const struct rules *rules = rulebook_in_force(service_rulebook(call->service));
+	struct rulebook *rulebook = service_rulebook(call->service);
+	if (!rulebook_is_current(rulebook, call, &share->policy_wait))
+		return STEP_WAIT;
+	const struct rules *rules = rulebook_in_force(rulebook);
 	/* Asked again: answers to the first asking are not counted with the new. */
 	call_disregard(call);
 	if (!rules)
@@ -413,7 +417,17 @@ static enum step_result share_repeat(struct call *call)
 	struct reading *reading = call->state;
 	if (call->awaited)
 		return STEP_WAIT;
+	/* Its entry may be older than bodies are kept. */
+	if (!reading->line.length)
+		reading->line.recorded.at = reading->all[0].created_at;
 	return share_answer(call, &reading->all[0], reading->now, &reading->line.recorded);
+}
+
+static void share_release(struct call *call)
+{
+	struct share *share = call->state;
+	if (share)
+		rulebook_leave(service_rulebook(call->service), &share->policy_wait);
 }
 
 const struct method sharing_share = {
@@ -426,6 +440,7 @@ const struct method sharing_share = {
 	.again = 1,
 	.board = share_board,
 	.train_class = TRAIN_SHARE,
+	.release = share_release,
 };
 
 /* ---- Explain ---- */
@@ -456,6 +471,7 @@ const struct method sharing_explain = {
 	.kind = SERVER_METHOD_UNARY,
 	.input = &needtoknow__v1__explain_request__descriptor,
 	.steps = { explain_decode, share_ask, share_gather, explain_reply },
+	.release = share_release,
 };
 
 /* ---- GetDisclosure ---- */

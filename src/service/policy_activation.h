@@ -5,8 +5,9 @@
 
 /*
  * Puts a policy in force: an entry (POLICY_ACTIVATED) with its digest, and its text where the database does not have it
- * yet. The rulebook is told what became of it; until then the rules stay.
+ * yet. `actor` stands in the entry, `approved_by` beside it. The rulebook is told what became of it; until then the
+ * rules stay.
  */
-void policy_activate(struct service *service, struct rules *rules);
+void policy_activate(struct service *service, struct rules *rules, const char *actor, const char *approved_by);
 
 #endif

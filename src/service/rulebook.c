@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "pure/identity.h"
 #include "pure/source_select.h"
 #include "service/catalogue.h"
 #include "service/policy_activation.h"
@@ -19,8 +20,10 @@
 
 #define POLICY_FILE_MAX ((size_t)1 << 20)
 #define RETRY_INTERVAL INT64_C(2000000)
+#define LOST_INTERVAL INT64_C(10000000)
 #define UNFIT_MAX 64
 #define REFRESH_INTERVAL INT64_C(1000000)
+#define APPROVER_MAX 512
 
 /* Each view has a connection of its own: a slow or locked one delays nobody else's deliveries. */
 struct view {
@@ -42,6 +45,17 @@ struct rulebook {
 	struct loop_timer retry, refresh;
 	int64_t refreshed_at;
 
+	/* Others' activations that were heard of, and how many of them are known to be looked up. */
+	uint64_t heard, asked, known;
+	struct policy_wait *waiting; /* calls that must know */
+	bool lost; /* the policy in force cannot be used here, and the file is not to replace it */
+
+	/* A reload that somebody asked for. */
+	bool ordered;
+	struct policy_order order;
+	uint8_t expected[32];
+	char actor[IDENTITY_URI_MAX + 1], approved_by[APPROVER_MAX];
+
 	/* What is being taken into use, one after the other. */
 	bool opening, activating;
 	struct policy_text {
@@ -62,6 +76,7 @@ struct rulebook {
 };
 
 static void take_next(struct rulebook *rulebook);
+static void ask_known_policies(struct rulebook *rulebook);
 
 const struct rules *rulebook_in_force(const struct rulebook *rulebook)
 {
@@ -124,9 +139,70 @@ struct database *rulebook_view(struct rulebook *rulebook, const struct policy_so
 	return view->database;
 }
 
+/* ---- who waits, and who asked ---- */
+
+static bool is_current(const struct rulebook *rulebook)
+{
+	return rulebook->known == rulebook->heard;
+}
+
+bool rulebook_is_current(struct rulebook *rulebook, struct call *call, struct policy_wait *wait)
+{
+	if (is_current(rulebook))
+		return true;
+	if (!wait->call) {
+		wait->call = call;
+		DL_APPEND(rulebook->waiting, wait);
+	}
+	return false;
+}
+
+void rulebook_leave(struct rulebook *rulebook, struct policy_wait *wait)
+{
+	if (wait->call)
+		DL_DELETE(rulebook->waiting, wait);
+	wait->call = NULL;
+}
+
+/* Runs all who wait now; those whom nobody can tell fail. */
+static void release_waiting(struct rulebook *rulebook, bool told)
+{
+	struct policy_wait *waiting = rulebook->waiting, *wait;
+	rulebook->waiting = NULL;
+	while ((wait = waiting)) {
+		struct call *call = wait->call;
+		DL_DELETE(waiting, wait);
+		wait->call = NULL;
+		if (!told)
+			call_fail(call, GRPC_UNAVAILABLE, "POLICY_UNAVAILABLE",
+				"another policy was put in force, and this worker does not have it yet; try again");
+		call_run(call);
+	}
+}
+
+static void finish_order(struct rulebook *rulebook, enum policy_order_result result, const struct policy *policy,
+	const struct recorded *recorded, const char *why)
+{
+	if (!rulebook->ordered)
+		return;
+	rulebook->ordered = false;
+	if (rulebook->order.done)
+		rulebook->order.done(rulebook->order.context,
+			&(struct policy_ordered){ .result = result,
+				.digest = policy ? policy_digest(policy) : NULL,
+				.recorded = recorded,
+				.why = why });
+}
+
+void rulebook_order_forget(struct rulebook *rulebook, const void *context)
+{
+	if (rulebook->ordered && rulebook->order.context == context)
+		rulebook->order.done = NULL;
+}
+
 /* ---- taking into use ---- */
 
-static void give_up(struct rulebook *rulebook, const char *why)
+static void give_up(struct rulebook *rulebook, enum policy_order_result result, const char *why)
 {
 	if (why != rulebook->why)
 		snprintf(rulebook->why, sizeof rulebook->why, "%s", why);
@@ -138,25 +214,56 @@ static void give_up(struct rulebook *rulebook, const char *why)
 		policy_free(text->policy);
 		mem_free(text);
 	}
+	rulebook->asked = rulebook->known;
+	finish_order(rulebook, result, NULL, NULL, rulebook->why);
+	release_waiting(rulebook, false);
 	service_changed(rulebook->service);
 	if (!rulebook->in_force)
 		loop_timer_set(&rulebook->retry, RETRY_INTERVAL);
+	else if (!is_current(rulebook))
+		loop_timer_set(&rulebook->refresh, REFRESH_INTERVAL);
+}
+
+/* What others put in force meanwhile is looked up as soon as nothing else is under way. */
+static void look_again(struct rulebook *rulebook)
+{
+	if (!is_current(rulebook) && !rulebook->opening && !rulebook->activating &&
+		database_up(service_database_state(rulebook->service)))
+		ask_known_policies(rulebook);
+}
+
+/* Another worker put a policy in force that this one cannot use: it must not go on with the one before. */
+static void lose(struct rulebook *rulebook, int number)
+{
+	if (!rulebook->in_force)
+		return; /* it starts: the file decides */
+	rulebook->in_force = NULL;
+	rulebook->lost = true;
+	snprintf(rulebook->why, sizeof rulebook->why,
+		"policy %d was put in force by another worker and cannot be used by this one", number);
+	log_error("policy", "%s: nothing is shared here until it can", rulebook->why);
+	loop_timer_set(&rulebook->retry, LOST_INTERVAL);
 }
 
 static void activate(struct rulebook *rulebook, struct rules *rules)
 {
 	rulebook->activating = true;
-	policy_activate(rulebook->service, rules);
+	policy_activate(rulebook->service, rules, rulebook->ordered ? rulebook->actor : "system",
+		rulebook->ordered ? rulebook->approved_by : "system");
 }
 
-void rulebook_activated(struct rulebook *rulebook, struct rules *rules)
+void rulebook_activated(struct rulebook *rulebook, struct rules *rules, const struct recorded *recorded)
 {
 	rulebook->activating = false;
+	rulebook->lost = false;
 	rules->stored = true;
 	rulebook->in_force = rules;
 	rulebook->why[0] = '\0';
 	log_info("policy", "policy %d is in force, %zu services", rules->number, policy_service_count(rules->policy));
+	if (recorded)
+		finish_order(rulebook, POLICY_ORDER_ACTIVATED, rules->policy, recorded, "");
 	service_changed(rulebook->service);
+	look_again(rulebook);
 }
 
 void rulebook_activation_failed(struct rulebook *rulebook, const struct rules *rules)
@@ -167,7 +274,8 @@ void rulebook_activation_failed(struct rulebook *rulebook, const struct rules *r
 		LL_DELETE(rulebook->all, (struct rules *)rules);
 		rules_free((struct rules *)rules);
 	}
-	give_up(rulebook, "the policy could not be activated in the ledger; another worker may have done it");
+	give_up(rulebook, POLICY_ORDER_UNAVAILABLE,
+		"the policy could not be activated in the ledger; another worker may have done it");
 	rulebook_refresh(rulebook);
 }
 
@@ -223,10 +331,12 @@ static void checked(void *context, struct catalogue *catalogue)
 		policy_free(text->policy);
 		mem_free(text);
 		catalogue_free(catalogue);
-		give_up(rulebook,
-			result == CATALOGUE_UNFIT
-				? "the policy does not fit the company's database"
-				: "the company's database does not answer, so the policy cannot be checked");
+		if (result == CATALOGUE_UNFIT)
+			give_up(rulebook, POLICY_ORDER_REFUSED,
+				"the policy does not fit the company's database; needtoknowd check says where");
+		else
+			give_up(rulebook, POLICY_ORDER_UNAVAILABLE,
+				"the company's database does not answer, so the policy cannot be checked");
 		return;
 	}
 	if (result == CATALOGUE_FIT) {
@@ -235,13 +345,15 @@ static void checked(void *context, struct catalogue *catalogue)
 		LL_PREPEND(rulebook->all, rules);
 		rules->stored = !is_file;
 		if (text->in_force)
-			rulebook_activated(rulebook, rules);
+			rulebook_activated(rulebook, rules, NULL);
 		if (is_file)
 			activate(rulebook, rules);
 	} else {
 		/* What was shared under it waits: nothing is delivered by a rule that cannot be checked. */
 		archive(rulebook, text->number, text->policy);
 		remember_unfit(rulebook, text->number);
+		if (text->in_force)
+			lose(rulebook, text->number);
 	}
 	catalogue_free(catalogue);
 	mem_free(text);
@@ -252,7 +364,11 @@ static void take_next(struct rulebook *rulebook)
 {
 	if (!rulebook->pending) {
 		rulebook->opening = false;
+		rulebook->known = rulebook->asked;
 		service_changed(rulebook->service);
+		if (is_current(rulebook))
+			release_waiting(rulebook, true);
+		look_again(rulebook);
 		return;
 	}
 	catalogue_check(rulebook->catalogue, rulebook->pending->policy, rulebook->strict, checked, rulebook);
@@ -317,13 +433,21 @@ static void take_file(struct rulebook *rulebook)
 	struct policy *policy = read_policy(rulebook);
 	struct policy_text *text;
 	if (!policy) {
-		give_up(rulebook, rulebook->why);
+		give_up(rulebook, POLICY_ORDER_REFUSED, rulebook->why);
+		return;
+	}
+	if (rulebook->ordered && memcmp(policy_digest(policy), rulebook->expected, sizeof rulebook->expected)) {
+		finish_order(rulebook, POLICY_ORDER_OTHER, policy, NULL, "");
+		policy_free(policy);
+		take_next(rulebook);
 		return;
 	}
 	struct rules *known = rules_of_digest(rulebook, policy_digest(policy));
 	if (known) {
 		if (known != rulebook->in_force)
 			activate(rulebook, known);
+		else
+			finish_order(rulebook, POLICY_ORDER_IN_FORCE, policy, NULL, "");
 		policy_free(policy);
 		take_next(rulebook);
 		return;
@@ -355,6 +479,19 @@ void rulebook_reload(struct rulebook *rulebook)
 	take_file(rulebook);
 }
 
+int rulebook_order(struct rulebook *rulebook, const struct policy_order *order)
+{
+	if (rulebook->opening || rulebook->activating)
+		return -1;
+	rulebook->order = *order;
+	rulebook->ordered = true;
+	memcpy(rulebook->expected, order->expected, sizeof rulebook->expected);
+	snprintf(rulebook->actor, sizeof rulebook->actor, "%s", order->actor);
+	snprintf(rulebook->approved_by, sizeof rulebook->approved_by, "%s", order->approved_by);
+	rulebook_reload(rulebook);
+	return 0;
+}
+
 /* ---- what the database knows ---- */
 
 static void known_policies(void *context, const struct database_outcome *outcome)
@@ -362,7 +499,8 @@ static void known_policies(void *context, const struct database_outcome *outcome
 	struct rulebook *rulebook = context;
 	struct policy_error error;
 	if (outcome->result != DATABASE_OK) {
-		give_up(rulebook, "our own database does not answer, so the policies in use are not known");
+		give_up(rulebook, POLICY_ORDER_UNAVAILABLE,
+			"our own database does not answer, so the policies in use are not known");
 		return;
 	}
 	const PGresult *result = outcome->results[0];
@@ -371,7 +509,9 @@ static void known_policies(void *context, const struct database_outcome *outcome
 		rulebook->highest = number > rulebook->highest ? number : rulebook->highest;
 		struct rules *known = find_rules(rulebook, number);
 		if (known && row_bool(result, row, 3) && known != rulebook->in_force)
-			rulebook_activated(rulebook, known);
+			rulebook_activated(rulebook, known, NULL);
+		if (!known && is_unfit(rulebook, number) && row_bool(result, row, 3))
+			lose(rulebook, number);
 		if (known || is_unfit(rulebook, number))
 			continue;
 		struct policy *policy =
@@ -385,9 +525,11 @@ static void known_policies(void *context, const struct database_outcome *outcome
 			"policy %d, kept from before, cannot be read by this version (%s): what was shared under it "
 			"waits",
 			number, error.message);
+		if (row_bool(result, row, 3))
+			lose(rulebook, number);
 	}
 	/* Once a policy is in force, the file is read again when the operator says so, and only then. */
-	if (rulebook->in_force)
+	if (rulebook->in_force || rulebook->lost)
 		take_next(rulebook);
 	else
 		take_file(rulebook);
@@ -397,6 +539,7 @@ static void ask_known_policies(struct rulebook *rulebook)
 {
 	struct database *state = service_database_state(rulebook->service);
 	rulebook->opening = true;
+	rulebook->asked = rulebook->heard;
 	database_open(state);
 	database_add(state, &sql_policies_all, NULL);
 	database_send(state, known_policies, rulebook);
@@ -415,6 +558,12 @@ void rulebook_refresh(struct rulebook *rulebook)
 	ask_known_policies(rulebook);
 }
 
+void rulebook_outdated(struct rulebook *rulebook)
+{
+	rulebook->heard++;
+	look_again(rulebook);
+}
+
 static void refresh_again(void *context)
 {
 	rulebook_refresh(context);
@@ -427,6 +576,8 @@ void rulebook_open(struct rulebook *rulebook)
 	if (rulebook->opening || rulebook->activating || rulebook->in_force || !train ||
 		train_health(train) == TRAIN_DOWN || !database_up(state) || !database_up(rulebook->catalogue))
 		return;
+	if (rulebook->lost)
+		rulebook->unfit_count = 0;
 	ask_known_policies(rulebook);
 }
 

@@ -15,6 +15,8 @@
  */
 struct rulebook;
 struct rules; /* one policy in use */
+struct recorded;
+struct policy_ordered;
 
 /* A row of a source as it was asked for. */
 struct source_read {
@@ -60,11 +62,49 @@ void rulebook_open(struct rulebook *rulebook);
 /* Reads the file again; the policy in force stays when the new one is refused. */
 void rulebook_reload(struct rulebook *rulebook);
 
+/* Reads the file again because somebody asked for it, and says what became of it. */
+struct policy_order {
+	const uint8_t *expected; /* the digest that was approved, 32 bytes */
+	const char *actor; /* who asks, for the ledger */
+	const char *approved_by;
+	void (*done)(void *context, const struct policy_ordered *what);
+	void *context;
+};
+struct policy_ordered {
+	enum policy_order_result {
+		POLICY_ORDER_ACTIVATED,
+		POLICY_ORDER_IN_FORCE, /* it was already */
+		POLICY_ORDER_OTHER, /* the file is not the one that was approved */
+		POLICY_ORDER_REFUSED,
+		POLICY_ORDER_UNAVAILABLE, /* a database did not answer */
+	} result;
+	const uint8_t *digest; /* the file's; NULL when it is no policy */
+	const struct recorded *recorded; /* of ACTIVATED; else NULL */
+	const char *why; /* one sentence of REFUSED and UNAVAILABLE; else "" */
+};
+/* What it points to is copied. 0, and done() is called once, possibly from within; or -1: another reload is under way.
+ */
+int rulebook_order(struct rulebook *rulebook, const struct policy_order *order);
+/* Whoever asked with this context is no longer there to be told. */
+void rulebook_order_forget(struct rulebook *rulebook, const void *context);
+
 /* Another worker may have put another policy in force: looks, at most once a second. */
 void rulebook_refresh(struct rulebook *rulebook);
+/* Another worker has: nothing is decided by what this one knows until it has looked. */
+void rulebook_outdated(struct rulebook *rulebook);
 
-/* NULL until there is one. */
+/* NULL until there is one. Not for decisions while it is outdated. */
 const struct rules *rulebook_in_force(const struct rulebook *rulebook);
+/* A call that waits until it is known which policy is in force. In the call's memory; the call must leave when it ends.
+ */
+struct policy_wait {
+	struct call *call; /* NULL: it does not wait */
+	struct policy_wait *next, *prev;
+};
+/* True: decide by rulebook_in_force(). False: the call is run again when that is known; when it cannot be known it
+ * fails. */
+bool rulebook_is_current(struct rulebook *rulebook, struct call *call, struct policy_wait *wait);
+void rulebook_leave(struct rulebook *rulebook, struct policy_wait *wait);
 /* NULL when that policy is not, or cannot be, in use. */
 const struct rules *rulebook_number(const struct rulebook *rulebook, int number);
 /* For reading what was shared under it, not for sharing: also one that does not fit the sources any more. NULL when

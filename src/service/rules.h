@@ -23,7 +23,7 @@ void rules_free(struct rules *rules);
 struct database *rulebook_view(struct rulebook *rulebook, const struct policy_source *source);
 
 /* What became of policy_activate(). */
-void rulebook_activated(struct rulebook *rulebook, struct rules *rules);
+void rulebook_activated(struct rulebook *rulebook, struct rules *rules, const struct recorded *recorded);
 void rulebook_activation_failed(struct rulebook *rulebook, const struct rules *rules);
 
 #endif

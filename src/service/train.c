@@ -422,7 +422,7 @@ static void hear_keys(struct train *train, const PGresult *news, int row)
 		uint64_t hash = (uint64_t)pg_int(bytes + at, 8);
 		key_table_foreign(train->keys, hash, train->number);
 		if (hash == policy)
-			rulebook_refresh(service_rulebook(train->service));
+			rulebook_outdated(service_rulebook(train->service));
 	}
 }
 
@@ -436,7 +436,7 @@ static void hear_news(struct train *train, const PGresult *news)
 	train->arrived = ++train->number;
 	if (rows > NEWS_MAX) {
 		train->floor = train->number;
-		rulebook_refresh(service_rulebook(train->service));
+		rulebook_outdated(service_rulebook(train->service));
 	}
 	for (int row = 0; row < rows && rows <= NEWS_MAX; row++)
 		if (!row_is_null(news, row, 2) && row_int(news, row, 2) > train->known_keys)
