@@ -54,9 +54,25 @@ static const struct read_kind bodies_around = {
 	.row = line_row,
 };
 
+static void leaf_row(struct call *call, void *target, const PGresult *result, int row)
+{
+	struct ledger_line *line = target;
+	(void)call;
+	if (!line->length)
+		row_bytes(result, row, 1, line->recorded.leaf.bytes, MERKLE_HASH_SIZE);
+}
+
+static const struct read_kind leaf_stored = {
+	.statement = &sql_ledger_leaf,
+	.from = READ_STATE,
+	.types = { PG_INT8 },
+	.row = leaf_row,
+};
+
 void ledger_read(struct call *call, uint64_t index, struct ledger_line *out)
 {
 	*out = (struct ledger_line){ .recorded.index = index };
 	batch_read(call, &bodies_around, out,
 		(struct cell[]){ cell_number((int64_t)index), cell_number((int64_t)(uintptr_t)out) });
+	batch_read(call, &leaf_stored, out, (struct cell[]){ cell_number((int64_t)index) });
 }

@@ -17,8 +17,10 @@ struct ledger_line {
 	size_t length;
 };
 
-/* Asks for entry number `index`; `out->length` is 0 when there is none. `out` must stay until the call's reads are
- * back. */
+/*
+ * Asks for entry number `index`; `out->length` is 0 when its body is gone, and so is then `recorded.at`: only its leaf
+ * is known. `out` must stay until the call's reads are back.
+ */
 void ledger_read(struct call *call, uint64_t index, struct ledger_line *out);
 
 /* Walks a row's packed bodies: the body at *offset and its length, *offset past it; -1 at the end or when the row is

@@ -198,6 +198,12 @@ FROM (SELECT u.ord, m.from_index, l.bodies, m.at, m.until, lag(m.from_index) OVE
 	ORDER BY u.ord OFFSET 0) AS x
 WHERE x.before IS DISTINCT FROM x.from_index;
 
+-- name: ledger_leaf
+-- An entry's leaf from the tree, which has it also when its body is gone.
+SELECT u.ord, substring(t.hashes FROM (u.ledger_index % 256)::integer * 32 + 1 FOR 32)
+FROM unnest($1::bigint[]) WITH ORDINALITY AS u(ledger_index, ord)
+CROSS JOIN LATERAL (SELECT x.hashes FROM needtoknow.tile AS x WHERE x.level = 0 AND x.number = u.ledger_index / 256 OFFSET 0) AS t;
+
 -- name: policies_all
 -- Every policy that was ever in force (live disclosures keep the rule under which they were shared), and which one is now.
 SELECT p.policy_number, p.digest, p.text,
