@@ -516,6 +516,22 @@ def test_p9_each_question_is_an_entry_with_its_shape(world):
     assert uri in [each.entry.actor for each in found], "the subject's own entries tell who looked"
 
 
+def test_p9_a_question_that_cannot_be_recorded_is_not_answered(own_world):
+    world, sandbox = own_world, own_world.sandbox
+    person, recipient = world.person(), world.recipient()
+    share(world, person, recipient, "at-once")
+    sandbox.query("REVOKE INSERT ON needtoknow.ledger FROM needtoknow_state")
+    try:
+        for method, request, _ in questions(person, recipient):
+            with refused("UNAVAILABLE"):
+                getattr(world.auditor.audit, method)(request, timeout=10)
+    finally:
+        sandbox.query("GRANT INSERT ON needtoknow.ledger TO needtoknow_state")
+    sandbox.wait_serving()
+    for method, request, _ in questions(person, recipient):
+        getattr(world.auditor.audit, method)(request, timeout=10)
+
+
 @pytest.mark.parametrize("role", ["booking", "admin", "recipient"])
 def test_p7_nobody_but_an_auditor_may_ask(world, role):
     person, recipient = world.person(), world.recipient()
