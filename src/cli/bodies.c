@@ -68,11 +68,11 @@ void bodies_gone(struct bodies *bodies, uint64_t first, uint64_t count)
 	bodies->ranges[bodies->count++] = (struct bodies_range){ first, first + count };
 }
 
-void bodies_judge(const struct bodies *bodies, struct verdict *verdict)
+void bodies_judge(const struct bodies *bodies, bool leaves_only, struct verdict *verdict)
 {
 	uint64_t pruned = 0;
 
-	if (bodies->gone > 0 && bodies->present == 0) {
+	if (bodies->gone > 0 && bodies->present == 0 && leaves_only) {
 		printf("  %-*s none: there are no entries here, so leaves and tiles alone were verified\n",
 			OUTPUT_KEY_WIDTH, "bodies");
 		return;

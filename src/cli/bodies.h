@@ -3,6 +3,7 @@
 
 #include "cli/verdict.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,8 +27,8 @@ void bodies_release(struct bodies *bodies);
 void bodies_present(struct bodies *bodies, uint64_t index, const uint8_t *body, size_t length);
 void bodies_gone(struct bodies *bodies, uint64_t first, uint64_t count);
 
-/* Says on standard output what is gone; what is missing goes to the verdict. A directory without any bodies at all may
- * be of a log that publishes none. */
-void bodies_judge(const struct bodies *bodies, struct verdict *verdict);
+/* Says on standard output what is gone; what is missing goes to the verdict, unless all of it is and the log is said to
+ * publish leaves only. */
+void bodies_judge(const struct bodies *bodies, bool leaves_only, struct verdict *verdict);
 
 #endif

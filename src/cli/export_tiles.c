@@ -234,14 +234,14 @@ static void write_edge(struct export *export)
 	for (unsigned level = 0; level < TILE_LEVELS && !export->failed; level++) {
 		unsigned width = builder->widths[level];
 		size_t length = (size_t)width * MERKLE_HASH_SIZE;
-		uint64_t number = level + 1 < TILE_LEVELS ? builder->size >> (TILE_HEIGHT * (level + 1)) : 0;
+		struct tile_id id = tile_last(level, builder->size);
 		if (width == 0)
 			continue;
-		tile_path((struct tile_id){ level, number }, width, path);
+		tile_path(id, width, path);
 		if (tile_directory_has(&export->directory, path, length))
 			continue;
 		if (level == 0)
-			write_bundle(export, number, width);
+			write_bundle(export, id.number, width);
 		if (tile_directory_write(&export->directory, path, builder->hashes[level], length) != 0)
 			export->failed = true;
 	}

@@ -200,7 +200,7 @@ int tile_directory_edge(const struct tile_directory *directory, uint64_t size, s
 {
 	tile_builder_resume(out, size);
 	for (unsigned level = 0; level < TILE_LEVELS; level++) {
-		struct tile_id id = { level, level + 1 < TILE_LEVELS ? size >> (TILE_HEIGHT * (level + 1)) : 0 };
+		struct tile_id id = tile_last(level, size);
 		unsigned width = out->widths[level];
 		if (width == 0 || read_hashes(directory, id, width, out->hashes[level]) == 0)
 			continue;
@@ -221,7 +221,7 @@ static bool is_edge(const char *path, uint64_t size)
 	char edge[TILE_PATH_MAX];
 
 	for (unsigned level = 0; level < TILE_LEVELS; level++) {
-		struct tile_id id = { level, level + 1 < TILE_LEVELS ? size >> (TILE_HEIGHT * (level + 1)) : 0 };
+		struct tile_id id = tile_last(level, size);
 		unsigned width = tile_width(id, size);
 		if (width == 0 || width == TILE_WIDTH)
 			continue;

@@ -9,21 +9,24 @@
 
 #define KEY_FILE_MAX 8192
 
-static enum exit_code bad(const struct invocation *invocation, const char *what, const char *why)
+/* What was given is not repeated: it may be a private key, taken for the other by mistake. */
+static enum exit_code bad(const struct invocation *invocation, const char *given, const char *why)
 {
-	fprintf(stderr, "needtoknow %s: --vkey: `", invocation->command->name);
-	output_text(stderr, what);
-	fprintf(stderr, "` %s\n", why);
+	static const char private_key[] = "PRIVATE+KEY+";
+
+	if (strncmp(given, private_key, sizeof private_key - 1) == 0)
+		why = "it is the private key, which stays with the service; `needtoknowd keygen` printed the other";
+	fprintf(stderr, "needtoknow %s: --vkey: %s\n", invocation->command->name, why);
 	return EXIT_USAGE;
 }
 
 static enum exit_code add_key(const struct invocation *invocation, const char *text, struct trust *out)
 {
 	if (out->count == NOTE_KEYS_MAX)
-		return bad(invocation, text, "is one key too many");
+		return bad(invocation, text, "these are too many keys");
 	if (note_verifier_parse(&out->keys[out->count], text) != 0)
-		return bad(
-			invocation, text, "is not a verifier key: name+hash+base64, as `needtoknowd keygen` prints it");
+		return bad(invocation, text,
+			"a line of the file is no verifier key: name+hash+base64, as `needtoknowd keygen` prints it");
 	out->count++;
 	return EXIT_OK;
 }
@@ -37,8 +40,9 @@ static enum exit_code read_keys(const struct invocation *invocation, const char 
 	buffer_init(&text, KEY_FILE_MAX);
 	enum file_result result = file_read(path, &text);
 	if (result != FILE_OK) {
-		code = result == FILE_ABSENT ? bad(invocation, path, "is neither a verifier key nor a file")
-					     : EXIT_USAGE;
+		code = result == FILE_ABSENT
+			? bad(invocation, path, "it is neither a verifier key nor a file that is there")
+			: EXIT_USAGE;
 		goto out;
 	}
 	if (buffer_append_u8(&text, '\0') != 0)
@@ -52,7 +56,7 @@ static enum exit_code read_keys(const struct invocation *invocation, const char 
 		line = next;
 	}
 	if (code == EXIT_OK && out->count == 0)
-		code = bad(invocation, path, "holds no verifier key");
+		code = bad(invocation, path, "the file holds no verifier key");
 out:
 	buffer_release(&text);
 	return code;

@@ -175,7 +175,7 @@ static enum exit_code judge(struct service_log *log, struct rebuilt *rebuilt)
 			"entry %" PRIu64 ": an entry is too few; the checkpoint is of %" PRIu64, done,
 			log->checkpoint.size);
 	verdict_print_checkpoint(&log->checkpoint);
-	bodies_judge(&rebuilt->bodies, &rebuilt->verdict);
+	bodies_judge(&rebuilt->bodies, false, &rebuilt->verdict);
 	if (whole)
 		code = judge_since(log, rebuilt);
 	printf("  %-*s %" PRIu64 " in %.1f s, %.0f a second\n", OUTPUT_KEY_WIDTH, "entries", done,

@@ -41,7 +41,7 @@ static enum tile_read read_tile(void *context, const char *path, const uint8_t *
 	struct reader *reader = context;
 	enum tile_read result;
 	struct stat status;
-	int file = openat(reader->directory, path, O_RDONLY | O_CLOEXEC);
+	int file = openat(reader->directory, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* a pipe would wait */
 
 	if (file < 0)
 		return errno == ENOENT ? TILE_READ_ABSENT : failed(reader, path, strerror(errno));
@@ -70,7 +70,8 @@ out:
 static void on_fault(void *context, const struct tile_fault *fault)
 {
 	struct verdict *verdict = &((struct reader *)context)->verdict;
-	uint64_t index = fault->index, span = (uint64_t)1 << (TILE_HEIGHT * (fault->tile.level + 1));
+	uint64_t index = fault->index,
+		 last = index + (((uint64_t)1 << (TILE_HEIGHT * fault->tile.level)) << TILE_HEIGHT) - 1;
 	char path[TILE_PATH_MAX] = "";
 
 	if (fault->width > 0)
@@ -88,7 +89,7 @@ static void on_fault(void *context, const struct tile_fault *fault)
 		verdict_fault(verdict, index,
 			"%s: it does not match its parent, which is right: one of the entries %" PRIu64 " to %" PRIu64
 			" was changed, and its leaf with it",
-			path, index, index + span - 1);
+			path, index, last);
 		break;
 	case TILE_FAULT_HASH:
 		if (fault->tile.level == 0)
@@ -156,20 +157,26 @@ static enum exit_code check(
 	};
 	struct tile_check_handler handler = template;
 	struct merkle_hash since_root = { 0 };
+	bool leaves_only = flag_given(invocation, "leaves-only");
 
 	handler.context = reader;
 	progress_start(&reader->progress, "verified", 0, checkpoint->size);
-	if (tile_check(checkpoint->size, &checkpoint->root, since_size(reader->since, checkpoint->size), &since_root,
-		    &handler) != 0)
+	enum tile_check_result result = tile_check(checkpoint->size, &checkpoint->root,
+		since_size(reader->since, checkpoint->size), &since_root, &handler);
+	if (result == TILE_CHECK_FAILED)
 		return EXIT_FAILED;
 	progress_end(&reader->progress);
 	verdict_print_checkpoint(checkpoint);
-	bodies_judge(&reader->bodies, &reader->verdict);
-	since_judge(reader->since, checkpoint, &since_root, &reader->verdict);
+	if (result == TILE_CHECK_DONE) {
+		bodies_judge(&reader->bodies, leaves_only, &reader->verdict);
+		since_judge(reader->since, checkpoint, &since_root, &reader->verdict);
+	}
 	printf("  %-*s %" PRIu64 " in %.1f s, %.0f a second\n", OUTPUT_KEY_WIDTH, "entries", checkpoint->size,
 		progress_seconds(&reader->progress), progress_rate(&reader->progress, checkpoint->size));
 	enum exit_code code = verdict_end(&reader->verdict, invocation);
-	if (code == EXIT_OK)
+	if (code == EXIT_OK && reader->bodies.present == 0 && checkpoint->size > 0)
+		puts("verified: the signature, every tile and the root; there were no entries to verify");
+	else if (code == EXIT_OK)
 		puts("verified: the signature, every leaf, every tile and the root");
 	return code;
 }

@@ -16,6 +16,13 @@ unsigned tile_width(struct tile_id id, uint64_t size)
 	return left < TILE_WIDTH ? (unsigned)left : TILE_WIDTH;
 }
 
+struct tile_id tile_last(unsigned level, uint64_t size)
+{
+	assert(level < TILE_LEVELS);
+	uint64_t hashes = size >> (TILE_HEIGHT * level); /* in two steps: the whole width may not be shifted out */
+	return (struct tile_id){ level, hashes >> TILE_HEIGHT };
+}
+
 void tile_of_node(struct merkle_node_id node, struct tile_id *tile, unsigned *first, unsigned *count)
 {
 	assert(node.height < TILE_LEVELS * TILE_HEIGHT);

@@ -21,6 +21,9 @@ struct tile_id {
 /* How many hashes tile `number` of a level has in a tree of `size` leaves: 0 to TILE_WIDTH. */
 unsigned tile_width(struct tile_id id, uint64_t size);
 
+/* The tile of a level that is not full in a tree of `size` leaves, or the next one when all are. */
+struct tile_id tile_last(unsigned level, uint64_t size);
+
 /* Which tile holds a node, and which of its hashes make it up: `count`, a power of two, from `first` on. */
 void tile_of_node(struct merkle_node_id node, struct tile_id *tile, unsigned *first, unsigned *count);
 /* `count` hashes, a power of two, one after the other -> the root over them. */

@@ -6,6 +6,9 @@
 #include <assert.h>
 #include <string.h>
 
+/* A checkpoint may claim more tiles than there is time to miss one by one. */
+#define ABSENT_MAX 4096
+
 /* The tile of a level that the walk is in. */
 struct level {
 	unsigned width; /* hashes that it has in this tree */
@@ -156,7 +159,7 @@ static int load_edge(struct walk *walk)
 	for (unsigned level = 0; level <= walk->top; level++) {
 		if (walk->edge.widths[level] == 0)
 			continue;
-		if (load(walk, level, walk->size >> (TILE_HEIGHT * (level + 1))) != 0)
+		if (load(walk, level, tile_last(level, walk->size).number) != 0)
 			return -1;
 		edge_set(&walk->edge, level, walk->levels[level].stored);
 		walk->edge_present[level] = walk->levels[level].present;
@@ -346,28 +349,32 @@ static void root_since(const struct walk *walk, struct merkle_hash *out)
 	mem_free(edge);
 }
 
-static int check(struct walk *walk, struct merkle_hash *since_root)
+static enum tile_check_result check(struct walk *walk, struct merkle_hash *since_root)
 {
 	uint64_t tiles = (walk->size + TILE_WIDTH - 1) / TILE_WIDTH;
+	unsigned absent = 0; /* leaf tiles in a row */
 	struct merkle_hash root;
 
 	if (load_edge(walk) != 0)
-		return -1;
+		return TILE_CHECK_FAILED;
 	for (uint64_t number = 0; number < tiles; number++) {
 		if (enter(walk, number) != 0 || load_bundle(walk, number) != 0)
-			return -1;
+			return TILE_CHECK_FAILED;
 		settle(walk);
+		absent = walk->levels[0].present || walk->bundle_present ? 0 : absent + 1;
+		if (absent == ABSENT_MAX)
+			return TILE_CHECK_ENDLESS;
 		if (walk->since > 0 && number == (walk->since - 1) / TILE_WIDTH)
 			root_since(walk, since_root);
 	}
 	tile_builder_root(&walk->believed, &root);
 	if (!same(root.bytes, walk->root.bytes))
 		walk->handler->fault(walk->handler->context, &(struct tile_fault){ .kind = TILE_FAULT_ROOT });
-	return 0;
+	return TILE_CHECK_DONE;
 }
 
-int tile_check(uint64_t size, const struct merkle_hash *root, uint64_t since, struct merkle_hash *since_root,
-	const struct tile_check_handler *handler)
+enum tile_check_result tile_check(uint64_t size, const struct merkle_hash *root, uint64_t since,
+	struct merkle_hash *since_root, const struct tile_check_handler *handler)
 {
 	struct walk *walk = mem_calloc(1, sizeof *walk);
 
@@ -378,7 +385,7 @@ int tile_check(uint64_t size, const struct merkle_hash *root, uint64_t since, st
 	walk->handler = handler;
 	while (walk->top + 1 < TILE_LEVELS && size >> (TILE_HEIGHT * (walk->top + 1)) > 0)
 		walk->top++;
-	int result = check(walk, since_root);
+	enum tile_check_result result = check(walk, since_root);
 	mem_free(walk);
 	return result;
 }

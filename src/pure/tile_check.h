@@ -55,9 +55,15 @@ struct tile_check_handler {
 	void *context;
 };
 
-/* Of a tree of `size` leaves. An earlier tree's root comes out on the way: at `since` leaves, at most `size`; 0: none
- * is wanted. 0; -1 when a reading failed. */
-int tile_check(uint64_t size, const struct merkle_hash *root, uint64_t since, struct merkle_hash *since_root,
-	const struct tile_check_handler *handler);
+enum tile_check_result {
+	TILE_CHECK_DONE,
+	TILE_CHECK_ENDLESS, /* so many tiles in a row are not there that the rest was not looked at */
+	TILE_CHECK_FAILED, /* a reading failed */
+};
+
+/* Of a tree of `size` leaves. An earlier tree's root comes out on the way, when it is done: at `since` leaves, at most
+ * `size`; 0: none is wanted. */
+enum tile_check_result tile_check(uint64_t size, const struct merkle_hash *root, uint64_t since,
+	struct merkle_hash *since_root, const struct tile_check_handler *handler);
 
 #endif

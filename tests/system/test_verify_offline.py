@@ -2,6 +2,7 @@
 
 The directories are written by tlog.py, which knows the C2SP documents and nothing of ours."""
 
+import os
 import shutil
 
 import pytest
@@ -96,9 +97,39 @@ def test_a_full_tile_stands_for_one_that_was_not_full_yet(log, tmp_path):
     verify(log).ok()
 
 
-def test_entries_that_nobody_publishes_are_said_to_be_absent(log):
+def test_entries_that_are_all_absent_are_missing_unless_nobody_publishes_them(log):
     shutil.rmtree(log / "tile" / "entries")
-    assert "there are no entries here" in verify(log).ok().out
+    wrong(verify(log), "entries 0 to 699", "missing")
+    ran = verify(log, "--leaves-only").ok()
+    assert "there are no entries here" in ran.out and "there were no entries to verify" in ran.out
+
+
+def test_leaves_only_does_not_excuse_some_that_are_absent(log):
+    (log / tlog.tile_path("entries", 1)).unlink()
+    wrong(verify(log, "--leaves-only"), "entries 256 to 511", "missing")
+
+
+def test_a_size_that_no_directory_has_is_given_up(log):
+    root = root_of([leaf_hash(entry) for entry in entries(700)])
+    (log / "checkpoint").write_text(tlog.checkpoint(KEY.name, 2 ** 62, root, KEY))
+    wrong(verify(log), "there is no such tile", "from entry 0 on")
+
+
+def test_a_pipe_in_the_directory_is_not_waited_for(log):
+    path = log / tlog.tile_path(0, 1)
+    path.unlink()
+    os.mkfifo(path)
+    ran = verify(log)
+    assert ran.status == 1 and "no file of that size belongs there" in ran.err, ran
+
+
+def test_a_private_key_that_is_given_by_mistake_is_not_shown(log, tmp_path):
+    secret = f"PRIVATE+KEY+{KEY.name}+{KEY.id.hex()}+c2VjcmV0"
+    (tmp_path / "ledger.key").write_text(secret + "\n")
+    for given in (secret, tmp_path / "ledger.key"):
+        ran = audit("verify", "--tiles", log, "--vkey", given)
+        assert ran.status == 2 and "it is the private key" in ran.err, ran
+        assert "c2VjcmV0" not in ran.out + ran.err
 
 
 def test_a_body_that_was_changed_is_named(log):
