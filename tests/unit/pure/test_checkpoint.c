@@ -140,6 +140,27 @@ static void test_while_a_key_takes_over_either_opens(void **state)
 	mem_free(note);
 }
 
+/* Whoever has no key still sees what is said: the same things are checkpoints, whoever signed them. */
+static void test_reading_without_verifying(void **state)
+{
+	(void)state;
+	static const char *const notes[] = { LOG "\n7\n" ROOT "\n\n— " LOG " AAAAAAA=\n", LOG "\n7\n" ROOT "\n\n",
+		LOG "\n7\n" ROOT "\nextension\n\nanything" };
+	struct checkpoint read, expected = { .origin = LOG, .size = 7 };
+	from_hex("0ac5186a91863e8e1d90c808014aa89bf5da8e3ee1d9f07630f0378f68f1ab62", expected.root.bytes);
+	for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
+		assert_int_equal(checkpoint_read(notes[i], strlen(notes[i]), &read), 0);
+		assert_memory_equal(&read, &expected, sizeof read);
+	}
+	static const char *const others[] = { "", "\n\n", LOG "\n7\n" ROOT "\n", LOG "\n7\n" ROOT,
+		LOG "\n\n7\n" ROOT "\n\n", LOG "\n9223372036854775808\n" ROOT "\n\n", "\n7\n" ROOT "\n\n" };
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		read.size = 99;
+		assert_int_equal(checkpoint_read(others[i], strlen(others[i]), &read), -1);
+		assert_int_equal(read.size, 99);
+	}
+}
+
 static void test_origins_that_cannot_be(void **state)
 {
 	(void)state;
@@ -161,6 +182,7 @@ int main(void)
 		cmocka_unit_test(test_extension_lines_are_let_pass),
 		cmocka_unit_test(test_the_checkpoint_of_another_log_is_refused),
 		cmocka_unit_test(test_while_a_key_takes_over_either_opens),
+		cmocka_unit_test(test_reading_without_verifying),
 		cmocka_unit_test(test_origins_that_cannot_be),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
