@@ -52,7 +52,7 @@ static const struct label columns[] = {
 	LABEL("postal_code", "postal code", "code postal"),
 	LABEL("price", "price", "prix"),
 	LABEL("street", "street", "rue"),
-	LABEL("tasks", "work to be done", "travaux à faire"),
+	LABEL("tasks", "tasks to be done", "tâches à effectuer"),
 };
 
 /* Of the Data Privacy Vocabulary's terms (pure/purpose.c), those of companies that serve households. */

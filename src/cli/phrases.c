@@ -65,8 +65,9 @@ void phrase_time(enum language language, int64_t time, char out[PHRASE_TIME_MAX]
 		snprintf(out, PHRASE_TIME_MAX, "-");
 		return;
 	}
-	snprintf(out, PHRASE_TIME_MAX, language == LANGUAGE_FRENCH ? "%d%s %s %d à %d h %02d" : "%d%s %s %d at %d:%02d",
-		tm.tm_mday, language == LANGUAGE_FRENCH && tm.tm_mday == 1 ? "er" : "", months[tm.tm_mon][language],
+	snprintf(out, PHRASE_TIME_MAX,
+		language == LANGUAGE_FRENCH ? "%d%s %s %d à %d\u00A0h\u00A0%02d" : "%d%s %s %d at %d:%02d", tm.tm_mday,
+		language == LANGUAGE_FRENCH && tm.tm_mday == 1 ? "er" : "", months[tm.tm_mon][language],
 		tm.tm_year + 1900, tm.tm_hour, tm.tm_min);
 }
 

@@ -48,6 +48,7 @@ enum language {
 	X(TODAY_TO_DELETE, "Deletion not confirmed", "Suppression non confirmée")                                              \
 	X(TODAY_RETAINED, "Yes, by law", "Oui, selon la loi")                                                                  \
 	X(TODAY_NOT_YET, "Not yet", "Pas encore")                                                                              \
+	X(TODAY_AGAIN, "Then again", "Puis de nouveau")                                                                        \
 	X(TODAY_DELETED, "No, deleted", "Non, supprimée")                                                                      \
 	X(TODAY_NEVER, "No, never sent", "Non, jamais transmise")                                                              \
 	X(UNTIL_HELD, "May use it until {1}, and must then delete it.",                                                        \
@@ -67,17 +68,18 @@ enum language {
 	X(UNTIL_PLANNED, "Will be sent it on {1}, not before.", "Ne la recevra que le {1}, pas avant.")                        \
 	X(UNTIL_DUE, "Was to be sent it from {1} on; has not received it yet.",                                                \
 		"Devait la recevoir à partir du {1} ; ne l'a pas encore reçue.")                                               \
+	X(UNTIL_AGAIN, "Will be sent it again on {1}, not before.", "La recevra de nouveau le {1}, pas avant.")                \
 	X(UNTIL_DELETED, "Confirmed on {1} that it deleted it.", "A confirmé l'avoir supprimée le {1}.")                       \
 	X(UNTIL_NEVER, "It was foreseen, and ended before anything was sent.",                                                 \
 		"C'était prévu, et a pris fin avant tout envoi.")                                                              \
                                                                                                                                \
 	X(DETAIL, "In detail: what was sent, when and why", "En détail : ce qui a été transmis, quand et pourquoi")            \
-	X(SERVICE, "For", "Pour")                                                                                              \
+	X(SERVICE, "Service", "Prestation")                                                                                    \
 	X(PURPOSE, "Why", "Pourquoi")                                                                                          \
 	X(BASIS, "What allows it", "Ce qui le permet")                                                                         \
 	X(COLUMN_PERIOD, "Period", "Période")                                                                                  \
 	X(COLUMN_SENT, "Sent", "Transmis")                                                                                     \
-	X(COLUMN_NOW, "On {1}", "Au {1}")                                                                                      \
+	X(COLUMN_NOW, "Now", "Situation actuelle")                                                                             \
 	X(PERIOD, "from {1} to {2}", "du {1} au {2}")                                                                          \
 	X(PERMITTED, "allowed by us on {1}", "autorisé par nous le {1}")                                                       \
 	X(SENT_RECEIVED, "{1}, receipt confirmed", "{1}, réception confirmée")                                                 \
@@ -87,12 +89,13 @@ enum language {
 	X(ENDED_REVOKED, "Stopped: it was cancelled, or given to someone else.",                                               \
 		"Arrêté : annulé, ou confié à quelqu'un d'autre.")                                                             \
 	X(ENDED_OBJECTED, "Stopped: you objected, or withdrew your consent.",                                                  \
-		"Arrêté : vous vous y êtes opposé, ou avez retiré votre consentement.")                                        \
+		"Arrêté à votre demande : opposition, ou retrait de votre consentement.")                                      \
 	X(ENDED_RESTRICTED, "Blocked: you asked us to restrict the use of your data.",                                         \
 		"Bloqué : vous avez demandé la limitation du traitement de vos données.")                                      \
 	X(ENDED_SUSPENDED, "Stopped: we no longer let this provider work for us.",                                             \
 		"Arrêté : nous avons suspendu ce prestataire.")                                                                \
-	X(ENDED_ERASED, "Stopped: your data are being erased.", "Arrêté : vos données sont effacées.")                         \
+	X(ENDED_ERASED, "Stopped: you asked for your data to be erased.",                                                      \
+		"Arrêté : vous avez demandé l'effacement de vos données.")                                                     \
                                                                                                                                \
 	X(KEPT, "What is deleted, and what is kept", "Ce qui est supprimé, et ce qui est conservé")                            \
 	X(KEPT_RULE,                                                                                                           \
@@ -131,30 +134,32 @@ enum language {
 		"Vous avez retiré votre consentement (RGPD, article 7, paragraphe 3), depuis le {1}")                          \
                                                                                                                                \
 	X(RIGHTS, "Your rights", "Vos droits")                                                                                 \
-	X(RIGHTS_INTRODUCTION, "You have the right (GDPR):", "Vous avez le droit de (RGPD) :")                                 \
+	X(RIGHTS_INTRODUCTION, "The General Data Protection Regulation (GDPR) gives you the right:",                           \
+		"Le règlement général sur la protection des données (RGPD) vous donne le droit :")                             \
 	X(RIGHTS_WRITE,                                                                                                        \
 		"Write to {1}, or to our data protection officer: {2}. It costs nothing, and you get an answer "               \
 		"within one month (GDPR, Article 12).",                                                                        \
 		"Écrivez à {1}, ou à notre délégué à la protection des données : {2}. C'est gratuit, et vous "         \
 		"recevrez une réponse dans un délai d'un mois (RGPD, article 12).")                                            \
-	X(RIGHT_ACCESS, "to get a copy of your data (Article 15)", "obtenir une copie de vos données (article 15)")            \
+	X(RIGHT_ACCESS, "to get a copy of your data (Article 15)", "d'obtenir une copie de vos données (article 15)")          \
 	X(RIGHT_RECTIFICATION, "to have wrong data corrected; those who were given them are told (Articles 16, 19)",           \
-		"faire rectifier des données inexactes ; ceux qui les ont reçues en sont informés (articles 16 "            \
+		"de faire rectifier des données inexactes ; ceux qui les ont reçues en sont informés (articles 16 "         \
 		"et 19)")                                                                                                      \
 	X(RIGHT_ERASURE, "to have your data erased, unless a law makes us keep them (Article 17)",                             \
-		"faire effacer vos données, sauf si une loi nous oblige à les conserver (article 17)")                         \
+		"de faire effacer vos données, sauf si une loi nous oblige à les conserver (article 17)")                      \
 	X(RIGHT_RESTRICTION, "to have their use blocked, for instance while a question is settled (Article 18)",               \
-		"en faire bloquer l'utilisation, par exemple le temps de régler une question (article 18)")                    \
+		"d'en faire bloquer l'utilisation, par exemple le temps de régler une question (article 18)")                  \
 	X(RIGHT_PORTABILITY, "to take the data that you gave us to someone else, in a usual file format (Article 20)",         \
-		"récupérer les données que vous nous avez fournies, dans un format courant, pour les confier à "           \
+		"de récupérer les données que vous nous avez fournies, dans un format courant, pour les confier à "        \
 		"d'autres (article 20)")                                                                                       \
 	X(RIGHT_OBJECTION,                                                                                                     \
 		"to object to a use that rests on a legitimate interest or a public task, and, without giving a "              \
 		"reason, to advertising (Article 21)",                                                                         \
-		"vous opposer à une utilisation fondée sur un intérêt légitime ou une mission d'intérêt public et, "    \
+		"de vous opposer à une utilisation fondée sur un intérêt légitime ou une mission d'intérêt public "     \
+		"et, "                                                                                                         \
 		"sans motif, à la publicité (article 21)")                                                                     \
 	X(RIGHT_CONSENT, "to withdraw a consent at any time (Article 7(3))",                                                   \
-		"retirer à tout moment un consentement (article 7, paragraphe 3)")                                             \
+		"de retirer à tout moment un consentement (article 7, paragraphe 3)")                                          \
 	X(RIGHT_COMPLAINT,                                                                                                     \
 		"You may also complain to a data protection authority (Article 77); in France: CNIL, 3 place de "              \
 		"Fontenoy, TSA 80715, 75334 Paris Cedex 07.",                                                                  \

@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include "pure/time.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,8 +153,8 @@ static int by_holding_and_name(const void *left, const void *right)
 {
 	const struct report_field *a = left, *b = right;
 
-	if (someone_holds(a) != someone_holds(b))
-		return someone_holds(a) ? -1 : 1;
+	if (a->held != b->held)
+		return a->held ? -1 : 1;
 	return strcmp(a->name, b->name);
 }
 
@@ -169,6 +168,7 @@ void report_init(struct report *report, const Needtoknow__V1__GetSubjectReportRe
 	for (size_t i = 0; i < report->count; i++) {
 		for (size_t k = 0; k < report->fields[i].count; k++)
 			leave_out(&report->fields[i].holders[k]);
+		report->fields[i].held = someone_holds(&report->fields[i]);
 	}
 	if (report->count > 0)
 		qsort(report->fields, report->count, sizeof *report->fields, by_holding_and_name);

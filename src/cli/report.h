@@ -2,6 +2,7 @@
 #define NEEDTOKNOW_CLI_REPORT_H
 
 #include <needtoknow/v1/audit.pb-c.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,7 @@ struct report_holder {
 
 struct report_field {
 	const char *name; /* of the message */
+	bool held; /* somebody has it */
 	struct report_holder *holders; /* in the report's order */
 	size_t count;
 };

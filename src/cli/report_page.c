@@ -6,6 +6,10 @@
 #include "cli/report_words.h"
 #include "pure/time.h"
 
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
 /* Readable on paper in black and white: what is the case is said in words, never by a colour alone. */
 static const char style[] =
 	"@page{size:A4;margin:16mm 14mm}"
@@ -24,12 +28,13 @@ static const char style[] =
 	"td p{margin:0 0 .3rem}td p:last-child{margin:0}"
 	"dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;margin:.6rem 0}"
 	"dt{font-weight:bold}dd{margin:0}"
-	"strong.has{color:#8a2500}strong.late{color:#a3000b}strong.open{color:#7a4a00}strong.not{color:#155a1e}"
+	"strong.has{color:#17407a}strong.late{color:#a3000b}strong.open{color:#7a4a00}strong.not{color:#155a1e}"
 	".small{font-size:.88rem;color:#444}"
 	"code,pre{font-family:'Liberation Mono','DejaVu Sans Mono',Consolas,monospace;font-size:.85rem}"
 	"code{overflow-wrap:anywhere}"
 	"pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f4f4f4;border:1px solid #bbb;padding:.6rem}"
-	"@media print{body{padding:0;max-width:none;font-size:10.5pt}h2,h3,caption{break-after:avoid}"
+	"@media "
+	"print{body{padding:0;max-width:none;font-size:10.5pt}h2,h3,caption{break-after:avoid}table{font-size:.87em}"
 	"tr,li,dl,pre{break-inside:avoid}thead{display:table-header-group}}";
 
 /* No script and nothing from elsewhere may run in it, even if a text were not escaped. */
@@ -72,33 +77,57 @@ static void print_introduction(
 	html_element(page, "p class=\"small\"", PHRASE_TIMES, (struct said[]){ said_text(zone) });
 }
 
-static void print_headings(const struct page *page, const enum phrase *headings, size_t count, int64_t made_at)
+static void print_headings(const struct page *page, const enum phrase *headings, size_t count)
 {
 	fputs("<thead><tr>", page->file);
 	for (size_t i = 0; i < count; i++)
-		html_element(page, "th scope=\"col\"", headings[i], (struct said[]){ said_time(made_at) });
+		html_element(page, "th scope=\"col\"", headings[i], NULL);
 	fputs("</tr></thead>\n", page->file);
 }
 
 /* ---- by field: who has my door code, until when? ---- */
 
+static size_t rows_of(const struct report_field *field)
+{
+	size_t rows = 0;
+
+	for (size_t i = 0; i < field->count; i++)
+		rows += field->holders[i].count;
+	return rows;
+}
+
+static bool comes_again(const struct report_holder *holder, size_t at)
+{
+	return holder->statuses[at].holding == HOLDING_PLANNED && holder->statuses[0].holding <= HOLDING_RETAINED;
+}
+
+/* A row for each thing that is the case; the first has been begun. */
 static void print_holder(const struct page *page, const struct report_holder *holder)
 {
-	fputs("<td>", page->file);
+	fprintf(page->file, "<td rowspan=\"%zu\">", holder->count);
 	words_who_and_service(page, holder->recipient);
-	fputs("</td><td>", page->file);
+	fputs("</td>", page->file);
 	for (size_t i = 0; i < holder->count; i++) {
-		fputs("<p>", page->file);
-		words_answer(page, &holder->statuses[i]);
-		fputs("</p>", page->file);
+		fprintf(page->file, "%s<td>", i > 0 ? "<tr>" : "");
+		words_answer(page, &holder->statuses[i], comes_again(holder, i));
+		fputs("</td><td>", page->file);
+		words_status(page, &holder->statuses[i], comes_again(holder, i));
+		fputs("</td></tr>\n", page->file);
 	}
-	fputs("</td><td>", page->file);
-	for (size_t i = 0; i < holder->count; i++) {
-		fputs("<p>", page->file);
-		words_status(page, &holder->statuses[i]);
-		fputs("</p>", page->file);
-	}
-	fputs("</td></tr>\n", page->file);
+}
+
+/* As a client looks for it: what somebody has, then the rest, each by its label. */
+static int by_label(const void *left, const void *right, void *context)
+{
+	const struct report_field *a = left, *b = right;
+	const struct page *page = context;
+	char label_a[LABEL_MAX], label_b[LABEL_MAX];
+
+	if (a->held != b->held)
+		return a->held ? -1 : 1;
+	label_field(page->language, a->name, label_a);
+	label_field(page->language, b->name, label_b);
+	return strcmp(label_a, label_b);
 }
 
 static void print_glance(const struct page *page, const struct report *report, int64_t made_at)
@@ -113,10 +142,10 @@ static void print_glance(const struct page *page, const struct report *report, i
 	}
 	fputs("<table>\n", page->file);
 	html_element(page, "caption", PHRASE_GLANCE_CAPTION, (struct said[]){ said_time(made_at) });
-	print_headings(page, headings, sizeof headings / sizeof headings[0], made_at);
+	print_headings(page, headings, sizeof headings / sizeof headings[0]);
 	for (size_t i = 0; i < report->count; i++) {
 		const struct report_field *field = &report->fields[i];
-		fprintf(page->file, "<tbody>\n<tr><th scope=\"rowgroup\" rowspan=\"%zu\">", field->count);
+		fprintf(page->file, "<tbody>\n<tr><th scope=\"rowgroup\" rowspan=\"%zu\">", rows_of(field));
 		words_field(page, field->name);
 		fputs("</th>", page->file);
 		for (size_t k = 0; k < field->count; k++) {
@@ -209,7 +238,7 @@ static void print_disclosure(
 		fputs("</td><td>", page->file);
 		print_deliveries(page, release);
 		fputs("</td><td>", page->file);
-		words_status(page, &status);
+		words_status(page, &status, false);
 		fputs("</td></tr>\n", page->file);
 	}
 	fputs("</tbody>\n", page->file);
@@ -233,7 +262,7 @@ static void print_detail(
 		fputs("<table>\n<caption>", page->file);
 		words_who_and_service(page, recipient);
 		fputs("</caption>\n", page->file);
-		print_headings(page, headings, sizeof headings / sizeof headings[0], made_at);
+		print_headings(page, headings, sizeof headings / sizeof headings[0]);
 		for (size_t k = 0; k < recipient->n_disclosures; k++)
 			print_disclosure(page, recipient->disclosures[k], made_at);
 		fputs("</table>\n</section>\n", page->file);
@@ -248,6 +277,8 @@ void report_page_print(
 	struct report report;
 
 	report_init(&report, message);
+	if (report.count > 0)
+		qsort_r(report.fields, report.count, sizeof *report.fields, by_label, (void *)(uintptr_t)&page);
 	print_head(&page);
 	print_introduction(&page, message, made_at);
 	print_glance(&page, &report, made_at);

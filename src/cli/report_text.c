@@ -43,7 +43,7 @@ static void print_release(FILE *file, const Needtoknow__V1__ReportedRelease *rel
 			delivery->acknowledged ? "acknowledged" : "not acknowledged", delivery->ledger_index);
 	}
 	if (release->n_deliveries == 0)
-		fputs("      never sent\n", file);
+		fputs("      not sent\n", file);
 }
 
 static void print_deletion(FILE *file, const Needtoknow__V1__ReportedDeletion *deletion)

@@ -67,18 +67,20 @@ static const struct {
 };
 _Static_assert(sizeof holdings / sizeof holdings[0] == HOLDING_COUNT, "each has its words");
 
-void words_answer(const struct page *page, const struct report_status *status)
+void words_answer(const struct page *page, const struct report_status *status, bool again)
 {
 	fprintf(page->file, "<strong class=\"%s\">", holdings[status->holding].class);
-	html_say(page, holdings[status->holding].answer, NULL);
+	html_say(page, again ? PHRASE_TODAY_AGAIN : holdings[status->holding].answer, NULL);
 	fputs("</strong>", page->file);
 }
 
-void words_status(const struct page *page, const struct report_status *status)
+void words_status(const struct page *page, const struct report_status *status, bool again)
 {
 	enum phrase phrase = holdings[status->holding].status;
 
 	if (status->holding == HOLDING_RETAINED && status->time == TIME_NONE)
 		phrase = PHRASE_UNTIL_RETAINED_ALWAYS;
+	if (again)
+		phrase = PHRASE_UNTIL_AGAIN;
 	html_say(page, phrase, (struct said[]){ said_time(status->time), said_text(status->ground) });
 }

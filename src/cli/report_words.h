@@ -4,6 +4,8 @@
 #include "cli/html.h"
 #include "cli/report.h"
 
+#include <stdbool.h>
+
 /* Words of a report's page that more than one of its sections has. */
 
 /* `door code`, marked up. */
@@ -15,8 +17,8 @@ void words_who(const struct page *page, const Needtoknow__V1__ReportedRecipient 
 /* The same with what it was for. */
 void words_who_and_service(const struct page *page, const Needtoknow__V1__ReportedRecipient *recipient);
 const char *words_service(const Needtoknow__V1__ReportedRecipient *recipient);
-/* Yes or no, and a sentence. */
-void words_answer(const struct page *page, const struct report_status *status);
-void words_status(const struct page *page, const struct report_status *status);
+/* Yes or no, and a sentence. `again`: of what will be sent to someone who has it already. */
+void words_answer(const struct page *page, const struct report_status *status, bool again);
+void words_status(const struct page *page, const struct report_status *status, bool again);
 
 #endif

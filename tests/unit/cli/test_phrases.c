@@ -85,8 +85,8 @@ static void test_times_are_those_of_the_clock_on_the_wall(void **state)
 	phrase_zone(0, zone);
 	assert_string_equal(zone, "CET");
 	expect_time(LANGUAGE_ENGLISH, "2026-11-23T13:05:00Z", "23 November 2026 at 14:05");
-	expect_time(LANGUAGE_FRENCH, "2026-11-23T13:05:00Z", "23 novembre 2026 à 14 h 05");
-	expect_time(LANGUAGE_FRENCH, "2026-07-31T22:00:59Z", "1er août 2026 à 0 h 00");
+	expect_time(LANGUAGE_FRENCH, "2026-11-23T13:05:00Z", "23 novembre 2026 à 14\u00A0h\u00A005");
+	expect_time(LANGUAGE_FRENCH, "2026-07-31T22:00:59Z", "1er août 2026 à 0\u00A0h\u00A000");
 	expect_time(LANGUAGE_ENGLISH, "2026-07-31T22:00:59Z", "1 August 2026 at 0:00");
 	expect_time(LANGUAGE_ENGLISH, "1969-12-31T22:59:59.5Z", "31 December 1969 at 23:59");
 }

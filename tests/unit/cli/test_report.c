@@ -366,7 +366,7 @@ static void test_lines_for_auditors(void **state)
 	free(lines);
 	lines = written(report_text_print, &whole.message);
 	HAS(lines, "STAFF: customer-desk");
-	HAS(lines, "never sent");
+	HAS(lines, "not sent");
 	HAS(lines, "RETAINED");
 	LACKS(lines, "\033");
 	free(lines);
