@@ -218,6 +218,19 @@ const struct command commands[] = {
 		.flags = recipient_list_flags,
 		.connects = true,
 		.run = recipient_list_run },
+	{ .name = "policy reload",
+		.group = "Policy in force (role admin)",
+		.summary = "Put the service's policy file in force, if it is the one that was approved",
+		.operand = "FILE",
+		.details = "FILE is the policy as it was approved. The service takes its own policy file into force "
+			   "when that is "
+			   "the same,\nbyte for byte, and fits the company's database; else it says why, and the "
+			   "policy in force "
+			   "stays.",
+		.examples = "  needtoknow policy reload policy.yaml --approved-by 'Claire Martin, DPO'\n",
+		.flags = policy_reload_flags,
+		.connects = true,
+		.run = policy_reload_run },
 	{ .name = "policy check",
 		.group = "Policy (no connection)",
 		.summary = "Say whether a policy file is good, and where it is not",

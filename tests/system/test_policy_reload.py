@@ -5,6 +5,7 @@ import hashlib
 import pytest
 
 from needtoknow_testing import ledger, policy, protos
+from needtoknow_testing.cli import Cli
 from needtoknow_testing.refusal import refusal, refused
 from needtoknow_testing.world import World
 
@@ -157,3 +158,16 @@ def test_shares_under_way_end_under_one_policy_or_the_other(pair):
     for client in callers:
         client.close()
     recipient.drain()
+
+
+def test_an_operator_reloads_from_the_command_line(pair, tmp_path):
+    """The approved copy need not lie where the service's file does: it is what the service's file must be."""
+    cli = Cli(pair.sandbox, "admin")
+    approved = tmp_path / "approved.yaml"
+    approved.write_text(WITHOUT)
+    done = cli.run("policy", "reload", str(approved), "--approved-by", APPROVED_BY, code=1)
+    assert digest(WITH).hex() in done.stderr.decode(), "the service's file is still the other"
+    write(pair, WITHOUT)
+    assert f"In force now: SHA-256 {digest(WITHOUT).hex()}" in cli.text("policy", "reload", str(approved), "--approved-by", APPROVED_BY)
+    assert "Was in force already" in cli.text("policy", "reload", str(approved), "--approved-by", APPROVED_BY)
+    assert "--approved-by" in cli.run("policy", "reload", str(approved), code=2).stderr.decode()
