@@ -43,7 +43,8 @@ SELECT p.until, p.ledger_index FROM needtoknow.pruned AS p ORDER BY p.until DESC
 
 -- name: maintain_leaving
 -- Partitions all of whose entries may go: has its detaching begun, is it attached, and where does it end. A detaching may have been cut
--- short (that one comes first, since only one at a time can be on its way), and so may have been the dropping behind it. A row that runs over the partition's end into what stays keeps it.
+-- short (that one comes first, since only one at a time can be on its way), and so may have been the dropping behind it. A row that runs
+-- over the partition's end into what stays keeps it.
 SELECT p.partition::text, p.leaving, true, p.ends FROM needtoknow.ledger_partition AS p
 WHERE p.leaving OR (p.ends <= $1::bigint AND coalesce((SELECT l.first_index + l.count FROM needtoknow.ledger AS l
 	WHERE l.first_index >= p.begins AND l.first_index < p.ends ORDER BY l.first_index DESC LIMIT 1), 0) <= $1::bigint)

@@ -113,12 +113,16 @@ def test_a_ledger_that_grows_fast_has_two_days_growth_ahead(scratch):
 
 def test_an_added_partition_is_as_the_first_ones_are(scratch):
     scratch.maintain()
-    kind = ("SELECT c.relowner::regrole::text, c.relacl::text, c.relpersistence, (SELECT string_agg(concat_ws(' ', a.attname, a.atttypid::regtype,"
-            " a.attnotnull, a.attstorage), ',' ORDER BY a.attnum) FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0),"
-            " (SELECT string_agg(regexp_replace(pg_get_indexdef(i.indexrelid), 'ledger_[0-9]', 'ledger_N', 'g'), ',' ORDER BY 1) FROM pg_index AS i"
-            " WHERE i.indrelid = c.oid), (SELECT string_agg(concat_ws(' ', t.tgname, t.tgtype, t.tgenabled, t.tgfoid::regproc), ',' ORDER BY t.tgname)"
-            " FROM pg_trigger AS t WHERE t.tgrelid = c.oid), (SELECT string_agg(pg_get_constraintdef(k.oid), ',' ORDER BY 1) FROM pg_constraint AS k"
-            " WHERE k.conrelid = c.oid) FROM pg_class AS c WHERE c.oid = %s::regclass")
+    kind = """
+        SELECT c.relowner::regrole::text, c.relacl::text, c.relpersistence,
+            (SELECT string_agg(concat_ws(' ', a.attname, a.atttypid::regtype, a.attnotnull, a.attstorage), ',' ORDER BY a.attnum)
+                FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0),
+            (SELECT string_agg(regexp_replace(pg_get_indexdef(i.indexrelid), 'ledger_[0-9]', 'ledger_N', 'g'), ',' ORDER BY 1)
+                FROM pg_index AS i WHERE i.indrelid = c.oid),
+            (SELECT string_agg(concat_ws(' ', t.tgname, t.tgtype, t.tgenabled, t.tgfoid::regproc), ',' ORDER BY t.tgname)
+                FROM pg_trigger AS t WHERE t.tgrelid = c.oid),
+            (SELECT string_agg(pg_get_constraintdef(k.oid), ',' ORDER BY 1) FROM pg_constraint AS k WHERE k.conrelid = c.oid)
+        FROM pg_class AS c WHERE c.oid = %s::regclass"""
     assert scratch.query(kind, "needtoknow.ledger_2") == scratch.query(kind, "needtoknow.ledger_1")
     scratch.query("INSERT INTO needtoknow.ledger VALUES (%s, 1, now(), 2, '', '')", 2 * PARTITION, role="needtoknow_state")
     for change in ("DELETE FROM needtoknow.ledger_2", "UPDATE needtoknow.ledger_2 SET count = 2", "TRUNCATE needtoknow.ledger_2"):

@@ -104,4 +104,5 @@ class Scratch:
                    disclosure_id, index, confirmed, retained_until)
 
     def reference(self, index, disclosure_id=None, subject="C1", booking="B1", remark="au téléphone"):
-        self.query("INSERT INTO needtoknow.entry_reference VALUES (%s, %s, %s, %s, 'sparkle', %s)", index, disclosure_id, subject, booking, remark)
+        self.query("INSERT INTO needtoknow.entry_reference VALUES (%s, %s, %s, %s, 'sparkle', %s)",
+                   index, disclosure_id, subject, booking, remark)
