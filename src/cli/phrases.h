@@ -186,8 +186,10 @@ enum language {
 	X(LINE_DELETION, "Our order to delete it", "Notre ordre de suppression")                                               \
 	X(CHECK_PSEUDONYM, "In these lines you appear under this number, drawn at random:",                                    \
 		"Dans ces lignes, vous apparaissez sous ce numéro, tiré au hasard :")                                          \
-	X(CHECK_KEY, "Our public key, with which the record is signed:",                                                       \
-		"Notre clé publique, avec laquelle le registre est signé :")                                                   \
+	X(CHECK_KEY,                                                                                                           \
+		"Our public key, with which the record is signed; our data protection officer confirms it to you:",            \
+		"Notre clé publique, avec laquelle le registre est signé ; notre délégué à la protection des données "  \
+		"vous la confirme :")                                                                                          \
 	X(CHECK_NO_KEY, "You also need our public key; ask us for it, and write it in place of KEY below.",                    \
 		"Il faut aussi notre clé publique : demandez-la-nous, et écrivez-la ci-dessous à la place de CLE.")            \
 	X(CHECK_KEY_NAME, "KEY", "CLE")                                                                                        \

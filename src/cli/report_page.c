@@ -29,7 +29,7 @@ static const char style[] =
 	"dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;margin:.6rem 0}"
 	"dt{font-weight:bold}dd{margin:0}"
 	"strong.has{color:#17407a}strong.late{color:#a3000b}strong.open{color:#7a4a00}strong.not{color:#155a1e}"
-	".small{font-size:.88rem;color:#444}"
+	".small{font-size:.88em;color:#444}"
 	"code,pre{font-family:'Liberation Mono','DejaVu Sans Mono',Consolas,monospace;font-size:.85rem}"
 	"code{overflow-wrap:anywhere}"
 	"pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f4f4f4;border:1px solid #bbb;padding:.6rem}"
