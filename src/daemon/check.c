@@ -1,6 +1,7 @@
 #include "daemon/check.h"
 
 #include "base/memory.h"
+#include "daemon/check_seen.h"
 #include "io/database.h"
 #include "service/catalogue.h"
 #include "sql.h"
@@ -126,26 +127,29 @@ static void state_answered(void *context, const struct database_outcome *outcome
 	const struct check_report *report = target->check->report;
 	if (target->done)
 		return;
-	if (outcome->result == DATABASE_OK && PQntuples(outcome->results[0]) == 1)
+	if (outcome->result == DATABASE_OK && PQntuples(outcome->results[0]) == 1) {
+		check_seen(target->check->configuration, outcome->results[1], report);
 		target_done(target, CHECK_GOOD);
-	else if (outcome->result == DATABASE_FAILED)
+	} else if (outcome->result == DATABASE_FAILED) {
 		target_done(target,
 			say(report, CHECK_WRONG,
 				"database.state: schema needtoknow cannot be read: %s (SQLSTATE %s); was `needtoknowd "
 				"migrate` run?",
 				outcome->message, outcome->sqlstate));
-	else if (outcome->result == DATABASE_OK)
+	} else if (outcome->result == DATABASE_OK) {
 		target_done(
 			target, say(report, CHECK_WRONG, "database.state: needtoknow.secret does not hold one row"));
-	else
+	} else {
 		target_unanswered(target, outcome->message);
+	}
 }
 
-/* Anything of our own that the role must be able to read; its value is wiped unseen. */
+/* Anything of our own that the role must be able to read, whose value is wiped unseen; and how far the ledger is. */
 static void state_ask(struct target *target)
 {
 	database_open(target->database);
 	database_add(target->database, &sql_secret_key, NULL);
+	database_add(target->database, &sql_signer_news, NULL);
 	database_send(target->database, state_answered, target);
 }
 

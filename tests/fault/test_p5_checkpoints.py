@@ -77,6 +77,15 @@ def still_delivers(world):
     assert [delivery.disclosure_id for delivery in recipient.drain()] == [shared.disclosure_id]
 
 
+def check(world):
+    """What `needtoknowd check` says, to the daemon's account."""
+    sandbox = world.sandbox
+    done = subprocess.run([sandbox.binary, "check", "--config", str(sandbox.config)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, timeout=30, user=sandbox.user, group=sandbox.group, extra_groups=[])
+    assert done.returncode == 0, done.stdout  # a warning: the daemon starts
+    return done.stdout
+
+
 def nothing_is_signed(world, seconds=2.5):
     before = published(world.sandbox)
     world.sandbox.wait_until(world.sandbox.database_now() + seconds)
@@ -96,8 +105,10 @@ def test_p5_a_restored_backup_is_not_signed_until_the_loss_is_accepted(mine):
     append(sandbox, 40)
     lost = open_note(wait_seen(mine), sandbox.vkey)
     sandbox.kill()
+    assert "warning" not in check(mine)
     restore(mine, backup)
     begin_anew(mine)
+    assert f"fewer than the checkpoint of {lost.size}" in check(mine)
     sandbox.start()
     why = stopped(mine)
     assert f"of {lost.size} that was seen" in why and "remove" in why and str(state_file(mine)) in why
@@ -222,6 +233,7 @@ def test_p5_a_file_that_is_no_checkpoint_is_not_passed_over(mine):
     sandbox.kill()
     for content in ("", "nonsense\n", note.replace("\n", "0\n", 2), note.rsplit("\n\n", 1)[0] + "\n\n"):
         state_file(mine).write_text(content)
+        assert "not to be trusted" in check(mine)
         sandbox.start()
         assert "not to be trusted" in stopped(mine)
         nothing_is_signed(mine, 1.5)
