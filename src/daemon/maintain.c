@@ -16,7 +16,7 @@
 /* A transaction takes some ten milliseconds; then it rests as long, for the disk is the trains' too. */
 #define ROWS_AT_ONCE "256"
 #define SLICES_AT_ONCE "5000"
-#define PAGES_AT_ONCE 256
+#define PAGES_AT_ONCE 64
 #define REST_MAX (TIME_SECOND / 10)
 #define PROGRESS_INTERVAL (10 * TIME_SECOND)
 #define VALUES_MAX 5

@@ -1,5 +1,5 @@
 -- What may go. The first two are the daemon's, once in a while and on no decision's way; the rest is the owner's, `needtoknowd maintain`.
--- Time never goes back along the ledger, so what is old is a prefix.
+-- Time never goes back along the ledger, so what is old is a prefix. OFFSET 0 has each row look by key, as train.sql tells.
 
 -- name: prune_reach
 -- Up to where entries are older than is kept, the last checkpoint's size, the leaves in full tiles, the first entry of the oldest
@@ -73,7 +73,8 @@ SELECT min(s.recipient_id) FROM needtoknow.recipient_slice AS s WHERE s.recipien
 WITH found AS MATERIALIZED (
 	SELECT s.ctid, s.first_index FROM needtoknow.recipient_slice AS s
 	WHERE s.recipient_id = $1::text AND s.first_index >= $3::bigint AND s.first_index < $2::bigint
-		AND NOT EXISTS (SELECT FROM needtoknow.ledger AS l WHERE l.first_index = s.first_index AND l.first_index + l.count > $2::bigint)
+		AND NOT EXISTS (SELECT FROM needtoknow.ledger AS l WHERE l.first_index = s.first_index AND l.first_index + l.count > $2::bigint
+			OFFSET 0)
 	ORDER BY s.first_index LIMIT $4::integer),
 gone AS (DELETE FROM needtoknow.recipient_slice AS s WHERE s.ctid = ANY (ARRAY(SELECT f.ctid FROM found AS f)) AND $5::boolean)
 SELECT count(*), max(f.first_index) FROM found AS f;
@@ -98,7 +99,7 @@ WITH found AS MATERIALIZED (
 	WHERE d.ctid >= format('(%s,0)', $2::bigint)::tid AND d.ctid < format('(%s,0)', $3::bigint)::tid
 		AND d.state <> 1 AND d.ended_index < $1::bigint AND (d.subject_id IS NOT NULL OR d.booking_id IS NOT NULL)
 		AND NOT EXISTS (SELECT FROM needtoknow.withdrawal AS w WHERE w.disclosure_id = d.disclosure_id
-			AND (w.confirmed_index IS NULL OR w.retained_until > statement_timestamp()))),
+			AND (w.confirmed_index IS NULL OR w.retained_until > statement_timestamp()) OFFSET 0)),
 cleared AS (
 	UPDATE needtoknow.disclosure AS d SET subject_id = NULL, booking_id = NULL, request_digest = decode(repeat('00', 16), 'hex')
 	WHERE d.ctid = ANY (ARRAY(SELECT f.ctid FROM found AS f)) AND $4::boolean)
@@ -112,8 +113,9 @@ WITH found AS MATERIALIZED (
 	WHERE r.ctid >= format('(%s,0)', $2::bigint)::tid AND r.ctid < format('(%s,0)', $3::bigint)::tid
 		AND r.ledger_index < $1::bigint AND (r.subject_id IS NOT NULL OR r.booking_id IS NOT NULL OR r.remark IS NOT NULL)
 		AND NOT EXISTS (SELECT FROM needtoknow.disclosure AS d WHERE d.disclosure_id = r.disclosure_id
-			AND (d.state = 1 OR d.subject_id IS NOT NULL OR d.booking_id IS NOT NULL))
-		AND NOT EXISTS (SELECT FROM needtoknow.right_in_force AS f WHERE f.subject_id = r.subject_id AND f.ledger_index = r.ledger_index)),
+			AND (d.state = 1 OR d.subject_id IS NOT NULL OR d.booking_id IS NOT NULL) OFFSET 0)
+		AND NOT EXISTS (SELECT FROM needtoknow.right_in_force AS f WHERE f.subject_id = r.subject_id AND f.ledger_index = r.ledger_index
+			OFFSET 0)),
 cleared AS (
 	UPDATE needtoknow.entry_reference AS r SET subject_id = NULL, booking_id = NULL, remark = NULL
 	WHERE r.ctid = ANY (ARRAY(SELECT f.ctid FROM found AS f)) AND $4::boolean)
