@@ -118,7 +118,7 @@ FROM (SELECT u.ord, w.first_index, w.from_index, w.until, w.bodies, w.at, greate
 					AND e.first_index + e.count > u.next AND e.kinds & u.kinds <> 0
 				ORDER BY e.first_index LIMIT u.amount) AS l
 			CROSS JOIN LATERAL (SELECT CASE WHEN l.marks IS NULL THEN 0 ELSE greatest(u.next - l.first_index, 0)::integer / 16 END
-				AS block OFFSET 0) AS b) AS m) AS w
+				AS block) AS b) AS m) AS w
 	WHERE w.before < u.bytes
 	ORDER BY u.ord, w.first_index OFFSET 0) AS s;
 
@@ -134,7 +134,7 @@ FROM (SELECT u.ord, w.first_index, w.first_index + w.count AS until, w.bodies
 	ORDER BY u.ord, w.first_index DESC OFFSET 0) AS s;
 
 -- name: ledger_rare_forward
--- The same by the index ledger_rare, whose predicate must stand here word for word.
+-- The same by the index ledger_rare alone, whose predicate must stand here word for word; then the rows themselves.
 SELECT s.ord, s.first_index, s.from_index, s.until, substring(s.bodies FROM s.at + 1 FOR s.wanted)
 FROM (SELECT u.ord, w.first_index, w.from_index, w.until, w.bodies, w.at, greatest(u.bytes, w.mark - w.at) AS wanted
 	FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[]) WITH ORDINALITY AS u(next, kinds, amount, bytes, ord)
@@ -142,13 +142,14 @@ FROM (SELECT u.ord, w.first_index, w.from_index, w.until, w.bodies, w.at, greate
 		FROM (SELECT l.first_index, l.first_index + b.block * 16 AS from_index, l.first_index + l.count AS until, l.bodies,
 				length(l.bodies) AS size, coalesce(l.marks[b.block + 1], 0) AS at,
 				coalesce(l.marks[b.block + 2], length(l.bodies)) AS mark
-			FROM (SELECT * FROM needtoknow.ledger AS e
+			FROM (SELECT e.first_index FROM needtoknow.ledger AS e
 				WHERE e.first_index >= coalesce((SELECT f.first_index FROM needtoknow.ledger AS f WHERE f.first_index <= u.next
 						ORDER BY f.first_index DESC LIMIT 1), 0)
-					AND e.first_index + e.count > u.next AND e.kinds & ~1818::bigint <> 0 AND e.kinds & u.kinds <> 0
-				ORDER BY e.first_index LIMIT u.amount) AS l
+					AND e.kinds & ~1818::bigint <> 0 AND e.kinds & u.kinds <> 0
+				ORDER BY e.first_index LIMIT u.amount) AS k
+			CROSS JOIN LATERAL (SELECT * FROM needtoknow.ledger AS e WHERE e.first_index = k.first_index OFFSET 0) AS l
 			CROSS JOIN LATERAL (SELECT CASE WHEN l.marks IS NULL THEN 0 ELSE greatest(u.next - l.first_index, 0)::integer / 16 END
-				AS block OFFSET 0) AS b) AS m) AS w
+				AS block) AS b) AS m) AS w
 	WHERE w.before < u.bytes
 	ORDER BY u.ord, w.first_index OFFSET 0) AS s;
 
@@ -157,9 +158,10 @@ SELECT s.ord, s.first_index, s.first_index, s.until, substring(s.bodies FROM 1)
 FROM (SELECT u.ord, w.first_index, w.first_index + w.count AS until, w.bodies
 	FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[]) WITH ORDINALITY AS u(next, kinds, amount, bytes, ord)
 	CROSS JOIN LATERAL (SELECT l.*, sum(length(l.bodies)) OVER (ORDER BY l.first_index DESC) - length(l.bodies) AS before
-		FROM (SELECT * FROM needtoknow.ledger AS e
+		FROM (SELECT e.first_index FROM needtoknow.ledger AS e
 			WHERE e.first_index < u.next AND e.kinds & ~1818::bigint <> 0 AND e.kinds & u.kinds <> 0
-			ORDER BY e.first_index DESC LIMIT u.amount) AS l) AS w
+			ORDER BY e.first_index DESC LIMIT u.amount) AS k
+		CROSS JOIN LATERAL (SELECT * FROM needtoknow.ledger AS e WHERE e.first_index = k.first_index OFFSET 0) AS l) AS w
 	WHERE w.before < u.bytes
 	ORDER BY u.ord, w.first_index DESC OFFSET 0) AS s;
 

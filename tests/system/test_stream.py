@@ -104,7 +104,7 @@ def test_a_filter_and_an_index_hold(own_world, story, name):
         "nothing": {}, "subject": {"subject_id": story.people[1].subject_id}, "booking": {"booking_id": story.people[1].booking_id},
         "recipient": {"recipient_id": story.recipients[0].recipient_id}, "disclosure": {"disclosure_id": story.shared[0].disclosure_id},
         "kind": {"kinds": [kind("DELIVERED")]}, "rare": {"kinds": [kind("REFUSED")]}, "service": {"service": "staged"},
-        "from": {"recorded_from": story.shared[-1].created_at}}[name]
+        "from": {"recorded_from": story.shared[100].created_at}}[name]
     naive = Naive(own_world.sandbox)
     everything = naive.find(**filters)
     for from_index in (0, everything[len(everything) // 2], everything[-1] + 1):
@@ -117,9 +117,9 @@ def test_a_filter_and_an_index_hold(own_world, story, name):
 def test_a_follower_sees_within_two_seconds_what_is_recorded(own_world, story):
     with Follower(own_world.auditor) as follower:
         for _ in range(3):
-            (shared,) = story.share_many(1)
+            story.share_many(1)
             began = time.monotonic()
-            follower.wait_for(shared.receipt.ledger_index if hasattr(shared, "receipt") else ledger.size(own_world.sandbox) - 1)
+            follower.wait_for(ledger.size(own_world.sandbox) - 1)
             assert time.monotonic() - began < 2
         assert indices(follower.entries) == list(range(len(follower.entries)))
 
