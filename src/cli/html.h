@@ -10,6 +10,7 @@
 struct page {
 	FILE *file;
 	enum language language;
+	const struct report *report; /* whose fields it tells apart; NULL: it is about nobody's */
 };
 
 /* Text from elsewhere; control characters as output_text() shows them. */

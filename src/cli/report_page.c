@@ -127,7 +127,8 @@ static int by_label(const void *left, const void *right, void *context)
 		return a->held ? -1 : 1;
 	label_field(page->language, a->name, label_a);
 	label_field(page->language, b->name, label_b);
-	return strcmp(label_a, label_b);
+	int order = strcmp(label_a, label_b);
+	return order != 0 ? order : strcmp(a->name, b->name);
 }
 
 static void print_glance(const struct page *page, const struct report *report, int64_t made_at)
@@ -272,13 +273,13 @@ static void print_detail(
 void report_page_print(
 	FILE *file, enum language language, const Needtoknow__V1__GetSubjectReportResponse *message, const char *vkey)
 {
-	const struct page page = { .file = file, .language = language };
-	int64_t made_at = time_of(message->made_at);
 	struct report report;
+	struct page page = { .file = file, .language = language, .report = &report };
+	int64_t made_at = time_of(message->made_at);
 
 	report_init(&report, message);
 	if (report.count > 0)
-		qsort_r(report.fields, report.count, sizeof *report.fields, by_label, (void *)(uintptr_t)&page);
+		qsort_r(report.fields, report.count, sizeof *report.fields, by_label, &page);
 	print_head(&page);
 	print_introduction(&page, message, made_at);
 	print_glance(&page, &report, made_at);

@@ -4,13 +4,30 @@
 #include "pure/time.h"
 
 #include <stdbool.h>
+#include <string.h>
+
+static bool is_shared(const struct page *page, const char *field, const char *label)
+{
+	char other[LABEL_MAX];
+
+	for (size_t i = 0; page->report != NULL && i < page->report->count; i++) {
+		label_field(page->language, page->report->fields[i].name, other);
+		if (strcmp(other, label) == 0 && strcmp(page->report->fields[i].name, field) != 0)
+			return true;
+	}
+	return false;
+}
 
 void words_field(const struct page *page, const char *field)
 {
-	char label[LABEL_MAX];
+	char label[LABEL_MAX], source[LABEL_MAX];
 
 	label_field(page->language, field, label);
 	html_text(page, label);
+	if (!is_shared(page, field, label))
+		return;
+	snprintf(source, sizeof source, " (%.*s)", (int)strcspn(field, "."), field);
+	html_text(page, source);
 }
 
 void words_fields(const struct page *page, const Needtoknow__V1__ReportedRelease *release)

@@ -8,7 +8,7 @@
 
 /* Words of a report's page that more than one of its sections has. */
 
-/* `door code`, marked up. */
+/* `door code`; `phone number (booking)` where the page's report has another source's phone number too. */
 void words_field(const struct page *page, const char *field);
 /* `first name, home address` */
 void words_fields(const struct page *page, const Needtoknow__V1__ReportedRelease *release);

@@ -349,6 +349,20 @@ static void test_the_page_speaks_the_clients_language(void **state)
 	free(page);
 }
 
+static void test_fields_of_two_sources_are_told_apart(void **state)
+{
+	struct whole whole = { 0 };
+
+	(void)state;
+	whole_init(&whole);
+	whole.one[0].fields[0] = text("booking.phone");
+	char *page = written(print_english, &whole.message);
+	HAS(page, ">phone number (booking)<");
+	HAS(page, ">phone number (client)<");
+	HAS(page, ">door code<");
+	free(page);
+}
+
 static void test_lines_for_auditors(void **state)
 {
 	struct whole whole = { 0 };
@@ -394,6 +408,7 @@ int main(void)
 		cmocka_unit_test_setup(test_each_field_says_who_has_it, forget),
 		cmocka_unit_test_setup(test_nothing_on_the_page_is_markup_of_others, forget),
 		cmocka_unit_test_setup(test_the_page_speaks_the_clients_language, forget),
+		cmocka_unit_test_setup(test_fields_of_two_sources_are_told_apart, forget),
 		cmocka_unit_test_setup(test_lines_for_auditors, forget),
 		cmocka_unit_test_setup(test_nothing_was_shared, forget),
 	};
