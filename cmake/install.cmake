@@ -11,6 +11,9 @@ foreach(program needtoknowd needtoknow)
 endforeach()
 install(FILES deploy/systemd/needtoknowd.service deploy/systemd/needtoknow-maintain.service deploy/systemd/needtoknow-maintain.timer
   DESTINATION lib/systemd/system COMPONENT runtime)
+install(FILES deploy/systemd/needtoknow-checkpoint.service deploy/systemd/needtoknow-checkpoint.timer
+  DESTINATION lib/systemd/system COMPONENT runtime)
+install(PROGRAMS deploy/systemd/mail-checkpoint DESTINATION lib/needtoknow COMPONENT runtime)
 install(FILES deploy/systemd/needtoknow.sysusers DESTINATION lib/sysusers.d RENAME needtoknow.conf COMPONENT runtime)
 install(FILES deploy/needtoknowd.yaml deploy/policy.yaml
   DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/needtoknow/examples COMPONENT runtime)

@@ -35,7 +35,7 @@ void help_overview(FILE *file, const char *group)
 			heading = command->group;
 			fprintf(file, "\n%s%s%s\n", bold, heading, plain);
 		}
-		fprintf(file, "  %-17s %s\n", command->name, command->summary);
+		fprintf(file, "  %-19s %s\n", command->name, command->summary);
 	}
 	fprintf(file, "\n`needtoknow COMMAND --help` tells more about one of them.\n");
 	if (group != NULL)

@@ -9,7 +9,7 @@ import pytest
 from needtoknow_testing import protos, tlog
 from needtoknow_testing.auditor import audit
 from needtoknow_testing.merkle import leaf_hash
-from needtoknow_testing.paths import SYSTEM
+from needtoknow_testing.paths import ROOT, SYSTEM, program
 from needtoknow_testing.waiting import until
 
 FULL = 256
@@ -242,3 +242,28 @@ def test_an_entry_that_is_not_there_is_not_proved(world, vkey, tmp_path):
     ran = audit("prove", 10 ** 9, "--vkey", vkey, "--out", tmp_path / "one", sandbox=world.sandbox)
     assert ran.status == 1 and list(tmp_path.iterdir()) == [], ran
     assert audit("prove", "first", sandbox=world.sandbox).status == 2
+
+
+def test_a_checkpoint_is_mailed_a_day_and_a_rollback_is_too(world, vkey, tmp_path):
+    """deploy/systemd/mail-checkpoint, with a sendmail that keeps what it is given."""
+    mail, kept = tmp_path / "mail", tmp_path / "kept"
+    sendmail = tmp_path / "sendmail"
+    sendmail.write_text(f"#!/bin/sh\ncat >{mail}\n")
+    sendmail.chmod(0o755)
+    certificate, key = world.sandbox.key_pair("auditor")
+
+    def run(vkey):
+        return subprocess.run([ROOT / "deploy" / "systemd" / "mail-checkpoint"], capture_output=True, text=True, timeout=60, env={
+            "PATH": f"{program('needtoknow').parent}:/usr/bin:/bin", "SENDMAIL": str(sendmail), "CHECKPOINT_FILE": str(kept),
+            "CHECKPOINT_TO": "dpo@example.org", "NEEDTOKNOW_ADDRESS": world.sandbox.address, "NEEDTOKNOW_CA": str(world.sandbox.ca),
+            "NEEDTOKNOW_CERT": str(certificate), "NEEDTOKNOW_KEY": str(key), "NEEDTOKNOW_VKEY": vkey})
+    done = run(vkey)
+    assert done.returncode == 0, done
+    text = mail.read_text()
+    assert "To: dpo@example.org\n" in text and f"checkpoint, {kept.read_text().splitlines()[1]} entries\n" in text
+    assert kept.read_text() in text
+    other = tlog.Key(vkey.split("+")[0])
+    (tmp_path / "keys").write_text(f"{vkey}\n{other.vkey}\n")
+    kept.write_text(tlog.checkpoint(other.name, 10 ** 9, leaf_hash(b""), other))
+    assert run(str(tmp_path / "keys")).returncode == 1
+    assert "NO CHECKPOINT" in mail.read_text() and "rolled back" in mail.read_text()
