@@ -7,6 +7,7 @@
 #include "service/batch.h"
 #include "service/disclosure.h"
 #include "service/service.h"
+#include "service/signer.h"
 #include "service/train.h"
 #include "sql.h"
 
@@ -138,9 +139,16 @@ static void start_look(struct pruner *pruner)
 
 /* ---- when ---- */
 
+/* What is not signed may be another ledger, or a damaged one: whatever tells of that stays. */
+static bool may_look(const struct pruner *pruner)
+{
+	return !pruner->looking && service_state(pruner->service) == SERVICE_SERVING &&
+		service_elected(pruner->service) && !*signer_why(service_signer(pruner->service));
+}
+
 static bool is_time(const struct pruner *pruner)
 {
-	if (pruner->looking || service_state(pruner->service) != SERVICE_SERVING || !service_elected(pruner->service))
+	if (!may_look(pruner))
 		return false;
 	int64_t waited = loop_now(service_loop(pruner->service)) - pruner->looked_at;
 	return !pruner->looked_at || waited >= prune_interval(kept(in_force(pruner->service)));

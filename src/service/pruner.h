@@ -4,7 +4,7 @@
 /*
  * Decides how far the bodies of old entries may go, as the policy in force keeps them (retention.ledger_bodies), and
  * records it: PRUNED, before the first of them goes. `needtoknowd maintain` removes them, under another role. Only the
- * elected worker does it, when it begins to serve and about every hour.
+ * elected worker does it, when it begins to serve and about every hour, and not while signing has stopped.
  */
 struct pruner;
 struct service;

@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from needtoknow_testing.owner import PARTITION, TILE, Scratch, maintain
-from needtoknow_testing.retention import await_pruned, await_tiles, fill, forgetful_policy
+from needtoknow_testing.retention import await_pruned, await_tiles, expire, fill, forgetful_policy, pruned
 from needtoknow_testing.waiting import until
 from needtoknow_testing.world import World
 
@@ -83,6 +83,26 @@ def forgetful_world():
     world = World.up(forgetful_policy())
     yield world
     world.down()
+
+
+def test_nothing_is_pruned_while_signing_has_stopped(forgetful_world):
+    """What is not signed may be a damaged ledger: what tells of the damage stays."""
+    world, sandbox = forgetful_world, forgetful_world.sandbox
+    live = world.share(world.person(), world.recipient(), service="staged", starts_in=3000, lasts=600)
+    fill(world, 3 * TILE)
+    goal = await_tiles(world)
+    seen = sandbox.directory / "state" / "checkpoint"
+    until(lambda: int(seen.read_text().splitlines()[1]) >= goal, 10, "the checkpoint in state_dir")
+    sandbox.kill()
+    note = seen.read_text()
+    seen.write_text("nonsense\n")
+    sandbox.start()
+    until(lambda: 'needtoknow_signing_stopped{worker="1"} 1' in sandbox.metrics(), 15, "signing to stop")
+    expire(world, live.disclosure_id)
+    sandbox.wait_until(sandbox.database_now() + 4)  # two looks and more
+    assert pruned(world) < TILE
+    seen.write_text(note)
+    await_pruned(world, goal)
 
 
 class Customers(threading.Thread):

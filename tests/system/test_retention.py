@@ -9,7 +9,7 @@ from needtoknow_testing import ledger, protos
 from needtoknow_testing.merkle import is_consistent, leaf_hash, root_from_inclusion, root_of
 from needtoknow_testing.owner import TILE, Scratch, maintain
 from needtoknow_testing.paths import ROOT
-from needtoknow_testing.retention import await_pruned, await_tiles, fill, forgetful_policy, pruned, whole_tiles
+from needtoknow_testing.retention import await_pruned, await_tiles, expire, fill, forgetful_policy, pruned, whole_tiles
 from needtoknow_testing.waiting import until
 from needtoknow_testing.world import World
 
@@ -30,13 +30,6 @@ def packed_rows(world):
 def confirm(party, disclosure_id):
     item = protos.delivery.DeletionItem(disclosure_id=disclosure_id, outcome=protos.delivery.DELETION_OUTCOME_DELETED)
     return party.client.delivery.ConfirmDeletion(protos.delivery.ConfirmDeletionRequest(items=[item]), timeout=10)
-
-
-def expire(world, disclosure_id):
-    """Lets its time pass."""
-    world.sandbox.query("UPDATE needtoknow.disclosure SET expires_at = clock_timestamp() WHERE disclosure_id = %s", disclosure_id)
-    until(lambda: world.sandbox.query("SELECT state FROM needtoknow.disclosure WHERE disclosure_id = %s", disclosure_id) != [(1,)],
-          20, "the end of a disclosure")
 
 
 def delivered_and_ended(world):

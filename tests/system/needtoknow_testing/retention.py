@@ -47,3 +47,10 @@ def await_tiles(world):
 
 def await_pruned(world, at_least):
     return until(lambda: pruned(world) >= at_least and pruned(world), 20, f"PRUNED until {at_least} (is {pruned(world)})")
+
+
+def expire(world, disclosure_id):
+    """Lets its time pass."""
+    world.sandbox.query("UPDATE needtoknow.disclosure SET expires_at = clock_timestamp() WHERE disclosure_id = %s", disclosure_id)
+    until(lambda: world.sandbox.query("SELECT state FROM needtoknow.disclosure WHERE disclosure_id = %s", disclosure_id) != [(1,)],
+          20, "the end of a disclosure")
