@@ -203,6 +203,7 @@ def test_p7_the_state_role_forgets_and_no_other_role_of_the_daemons(world):
     for user in ("needtoknow_audit", "needtoknow_source"):
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             forget(world, person.subject_id, user)
+        assert world.sandbox.query("SELECT has_function_privilege(%s, 'needtoknow.forget(text)', 'EXECUTE')", user) == [(False,)]
     assert pseudonym_of(world, person)
     assert forget(world, person.subject_id) is True
 
