@@ -170,11 +170,6 @@ static const struct read_kind walks[][2] = {
 					   .types = WALK_TYPES,
 					   .row = row_came },
 		{ .statement = &sql_ledger_walk_backward, .from = READ_AUDIT, .types = WALK_TYPES, .row = row_came } },
-	[ENTRY_FILTER_BY_RARE] = { { .statement = &sql_ledger_rare_forward,
-					   .from = READ_AUDIT,
-					   .types = WALK_TYPES,
-					   .row = row_came },
-		{ .statement = &sql_ledger_rare_backward, .from = READ_AUDIT, .types = WALK_TYPES, .row = row_came } },
 	[ENTRY_FILTER_BY_RECIPIENT] = { { .statement = &sql_recipient_slices_forward,
 						.from = READ_AUDIT,
 						.types = SLICE_TYPES,
@@ -264,11 +259,26 @@ static const struct read_kind indices_by[] = {
 		.row = index_row },
 };
 
+static const struct read_kind rare[2] = { { .statement = &sql_entries_rare_forward,
+						  .from = READ_AUDIT,
+						  .types = { PG_INT8, PG_INT8, PG_INT4 },
+						  .row = index_row },
+	{ .statement = &sql_entries_rare_backward,
+		.from = READ_AUDIT,
+		.types = { PG_INT8, PG_INT8, PG_INT4 },
+		.row = index_row } };
+
 static void ask_indices(struct call *call, struct entries *entries)
 {
 	const struct entry_filter *filter = entries->filter;
 	entries->index_count = 0;
 	entries->reading = ENTRIES_INDICES;
+	if (filter->by == ENTRY_FILTER_BY_RARE) {
+		batch_read(call, &rare[entries->newest_first], entries,
+			(struct cell[]){ cell_number(entries->next), cell_number((int64_t)filter->kinds),
+				cell_number((int64_t)entries->index_max) });
+		return;
+	}
 	batch_read(call, &indices_by[filter->by], entries,
 		(struct cell[]){ cell_bytes(filter->disclosure_text ? filter->disclosure_id : NULL, 16),
 			cell_text(filter->subject_id), cell_text(filter->booking_id),
@@ -444,7 +454,7 @@ void entries_ask(struct call *call, struct entries *entries)
 		ask_leaves(call, entries);
 	else if (entries->reading == ENTRIES_INDICES)
 		ask_bodies(call, entries);
-	else if (entries->filter->by >= ENTRY_FILTER_BY_SUBJECT)
+	else if (entries->filter->by >= ENTRY_FILTER_BY_RARE)
 		ask_indices(call, entries);
 	else {
 		if (entries->readings > 1 && entries->budget * 2 <= entries->budget_max)

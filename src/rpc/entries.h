@@ -44,7 +44,7 @@ struct entries {
 		ENTRIES_NOTHING,
 		ENTRIES_BOUNDS, /* from and until which index the times reach */
 		ENTRIES_ROWS,
-		ENTRIES_INDICES, /* of a subject, booking or disclosure; their bodies next */
+		ENTRIES_INDICES, /* of a subject, booking, disclosure or rare kind; their bodies next */
 		ENTRIES_BODIES,
 		ENTRIES_LEAVES, /* of the gap */
 	} reading;

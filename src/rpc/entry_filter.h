@@ -12,8 +12,8 @@ struct entry_filter {
 	/* What narrows most. */
 	enum entry_filter_by {
 		ENTRY_FILTER_BY_NONE, /* the ledger is walked */
-		ENTRY_FILTER_BY_RARE, /* likewise, through what is neither sharing nor delivery nor an end alone */
 		ENTRY_FILTER_BY_RECIPIENT,
+		ENTRY_FILTER_BY_RARE, /* by these kinds, none of which nearly every train carries */
 		ENTRY_FILTER_BY_SUBJECT,
 		ENTRY_FILTER_BY_BOOKING,
 		ENTRY_FILTER_BY_DISCLOSURE,
@@ -30,7 +30,7 @@ struct entry_filter {
 
 #define ENTRY_FILTER_ANY_KIND (UINT64_MAX >> 1)
 /* Those that nearly every train carries: SHARED, DELIVERED, ACKNOWLEDGED, EXPIRED, WITHDRAWN, DELETION_CONFIRMED. The
- * index ledger_rare leaves out what has no other. */
+ * index ledger_rare is for the others. */
 #define ENTRY_FILTER_COMMON_KINDS UINT64_C(1818)
 
 /*

@@ -12,6 +12,8 @@
 #define BODIES_MAX ((size_t)128 << 20)
 /* Whoever reads one entry reads as many around it; src/sql/audit.sql counts on it. */
 #define MARK_EVERY 16
+/* The index ledger_rare leaves these out: SHARED, DELIVERED, ACKNOWLEDGED, EXPIRED, WITHDRAWN, DELETION_CONFIRMED. */
+#define COMMON_KINDS UINT64_C(1818)
 
 /* Types are those of the statement's casts; the columns' meaning is in src/sql/train.sql. */
 static const struct {
@@ -63,6 +65,7 @@ struct departure {
 	uint64_t kinds; /* bit k: an entry of kind k */
 	struct buffer bodies; /* u16 length and bytes of each entry */
 	struct pg_array marks; /* where every MARK_EVERY-th begins */
+	struct pg_array rare; /* which are of other kinds than the common ones */
 	struct slice *slices;
 	size_t rows;
 	struct columns columns[WRITE_KINDS];
@@ -73,6 +76,7 @@ struct departure *departure_new(void)
 	struct departure *departure = mem_calloc(1, sizeof *departure);
 	buffer_init(&departure->bodies, BODIES_MAX);
 	pg_array_init(&departure->marks, PG_INT4, BODIES_MAX);
+	pg_array_init(&departure->rare, PG_INT4, BODIES_MAX);
 	for (int kind = 0; kind < WRITE_KINDS; kind++)
 		columns_init(&departure->columns[kind], writes[kind].types);
 	return departure;
@@ -97,6 +101,7 @@ void departure_free(struct departure *departure)
 		columns_release(&departure->columns[kind]);
 	buffer_release(&departure->bodies);
 	pg_array_release(&departure->marks);
+	pg_array_release(&departure->rare);
 	mem_free(departure);
 }
 
@@ -108,6 +113,7 @@ void departure_clear(struct departure *departure)
 	forget_slices(departure);
 	buffer_clear(&departure->bodies);
 	pg_array_clear(&departure->marks);
+	pg_array_clear(&departure->rare);
 	departure->kinds = 0;
 	departure->rows = 0;
 }
@@ -152,6 +158,8 @@ struct recorded departure_entry(struct departure *departure, Needtoknow__V1__Led
 
 	size_t at = departure->bodies.length;
 	int failed = departure_entries(departure) % MARK_EVERY ? 0 : pg_array_int(&departure->marks, (int64_t)at);
+	if (!(COMMON_KINDS >> entry->kind & 1))
+		failed |= pg_array_int(&departure->rare, (int64_t)departure_entries(departure));
 	failed |= buffer_append_u16(&departure->bodies, (uint16_t)length);
 	uint8_t *body = buffer_reserve(&departure->bodies, length);
 	assert(!failed && body);
@@ -210,7 +218,8 @@ static int send_ledger(const struct departure *departure, struct database *datab
 	if (entries) {
 		struct parameter append[] = { { first, 8 }, { count, 4 }, { now, 8 }, { kinds, 8 }, { train_id, 16 },
 			{ departure->bodies.data, departure->bodies.length },
-			{ departure->marks.bytes.data, departure->marks.bytes.length } };
+			{ departure->marks.bytes.data, departure->marks.bytes.length },
+			{ departure->rare.count ? departure->rare.bytes.data : NULL, departure->rare.bytes.length } };
 		database_add(database, &sql_ledger_append, append);
 	}
 	struct parameter move[] = { { size, 8 }, { departure->frontier.nodes, (size_t)nodes * MERKLE_HASH_SIZE },

@@ -68,6 +68,36 @@ CROSS JOIN LATERAL (SELECT i.ledger_index
 	GROUP BY i.ledger_index ORDER BY i.ledger_index * u.dir LIMIT u.amount) AS e
 ORDER BY u.ord, e.ledger_index * u.dir;
 
+-- name: entries_rare_forward
+-- By the index ledger_rare alone, whose predicate must stand here word for word. `next` as below: the first row may have none behind it.
+SELECT u.ord, e.ledger_index
+FROM unnest($1::bigint[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(next, kinds, amount, ord)
+CROSS JOIN LATERAL (SELECT l.first_index + o.ordinal AS ledger_index
+	FROM (SELECT r.first_index FROM needtoknow.ledger AS r
+		WHERE r.first_index >= coalesce((SELECT f.first_index FROM needtoknow.ledger AS f WHERE f.first_index <= u.next
+				ORDER BY f.first_index DESC LIMIT 1), 0)
+			AND r.kinds & ~1818::bigint <> 0 AND r.kinds & u.kinds <> 0
+		ORDER BY r.first_index LIMIT u.amount + 1) AS k
+	CROSS JOIN LATERAL (SELECT * FROM needtoknow.ledger AS x WHERE x.first_index = k.first_index OFFSET 0) AS l
+	CROSS JOIN LATERAL unnest(coalesce(l.rare, ARRAY(SELECT generate_series(0, l.count - 1)))) AS o(ordinal)
+	WHERE l.first_index + o.ordinal >= u.next
+	ORDER BY l.first_index + o.ordinal LIMIT u.amount) AS e
+ORDER BY u.ord, e.ledger_index;
+
+-- name: entries_rare_backward
+SELECT u.ord, e.ledger_index
+FROM unnest($1::bigint[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(next, kinds, amount, ord)
+CROSS JOIN LATERAL (SELECT l.first_index + o.ordinal AS ledger_index
+	FROM (SELECT r.first_index FROM needtoknow.ledger AS r
+		WHERE r.first_index < u.next
+			AND r.kinds & ~1818::bigint <> 0 AND r.kinds & u.kinds <> 0
+		ORDER BY r.first_index DESC LIMIT u.amount + 1) AS k
+	CROSS JOIN LATERAL (SELECT * FROM needtoknow.ledger AS x WHERE x.first_index = k.first_index OFFSET 0) AS l
+	CROSS JOIN LATERAL unnest(coalesce(l.rare, ARRAY(SELECT generate_series(0, l.count - 1)))) AS o(ordinal)
+	WHERE l.first_index + o.ordinal < u.next
+	ORDER BY l.first_index + o.ordinal DESC LIMIT u.amount) AS e
+ORDER BY u.ord, e.ledger_index DESC;
+
 -- What follows reads packed rows in one direction from the index `next` on (oldest first: at or after it; newest first: before it): at most
 -- `amount` rows, and none behind the first `bytes` of bodies. Bodies are cut out at the very end: no sort carries them.
 
@@ -130,38 +160,6 @@ FROM (SELECT u.ord, w.first_index, w.first_index + w.count AS until, w.bodies
 		FROM (SELECT * FROM needtoknow.ledger AS e
 			WHERE e.first_index < u.next AND e.kinds & u.kinds <> 0
 			ORDER BY e.first_index DESC LIMIT u.amount) AS l) AS w
-	WHERE w.before < u.bytes
-	ORDER BY u.ord, w.first_index DESC OFFSET 0) AS s;
-
--- name: ledger_rare_forward
--- The same by the index ledger_rare alone, whose predicate must stand here word for word; then the rows themselves.
-SELECT s.ord, s.first_index, s.from_index, s.until, substring(s.bodies FROM s.at + 1 FOR s.wanted)
-FROM (SELECT u.ord, w.first_index, w.from_index, w.until, w.bodies, w.at, greatest(u.bytes, w.mark - w.at) AS wanted
-	FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[]) WITH ORDINALITY AS u(next, kinds, amount, bytes, ord)
-	CROSS JOIN LATERAL (SELECT m.*, sum(m.size - m.at) OVER (ORDER BY m.first_index) - (m.size - m.at) AS before
-		FROM (SELECT l.first_index, l.first_index + b.block * 16 AS from_index, l.first_index + l.count AS until, l.bodies,
-				length(l.bodies) AS size, coalesce(l.marks[b.block + 1], 0) AS at,
-				coalesce(l.marks[b.block + 2], length(l.bodies)) AS mark
-			FROM (SELECT e.first_index FROM needtoknow.ledger AS e
-				WHERE e.first_index >= coalesce((SELECT f.first_index FROM needtoknow.ledger AS f WHERE f.first_index <= u.next
-						ORDER BY f.first_index DESC LIMIT 1), 0)
-					AND e.kinds & ~1818::bigint <> 0 AND e.kinds & u.kinds <> 0
-				ORDER BY e.first_index LIMIT u.amount) AS k
-			CROSS JOIN LATERAL (SELECT * FROM needtoknow.ledger AS e WHERE e.first_index = k.first_index OFFSET 0) AS l
-			CROSS JOIN LATERAL (SELECT CASE WHEN l.marks IS NULL THEN 0 ELSE greatest(u.next - l.first_index, 0)::integer / 16 END
-				AS block) AS b) AS m) AS w
-	WHERE w.before < u.bytes
-	ORDER BY u.ord, w.first_index OFFSET 0) AS s;
-
--- name: ledger_rare_backward
-SELECT s.ord, s.first_index, s.first_index, s.until, substring(s.bodies FROM 1)
-FROM (SELECT u.ord, w.first_index, w.first_index + w.count AS until, w.bodies
-	FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[]) WITH ORDINALITY AS u(next, kinds, amount, bytes, ord)
-	CROSS JOIN LATERAL (SELECT l.*, sum(length(l.bodies)) OVER (ORDER BY l.first_index DESC) - length(l.bodies) AS before
-		FROM (SELECT e.first_index FROM needtoknow.ledger AS e
-			WHERE e.first_index < u.next AND e.kinds & ~1818::bigint <> 0 AND e.kinds & u.kinds <> 0
-			ORDER BY e.first_index DESC LIMIT u.amount) AS k
-		CROSS JOIN LATERAL (SELECT * FROM needtoknow.ledger AS e WHERE e.first_index = k.first_index OFFSET 0) AS l) AS w
 	WHERE w.before < u.bytes
 	ORDER BY u.ord, w.first_index DESC OFFSET 0) AS s;
 

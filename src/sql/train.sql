@@ -18,8 +18,8 @@ ORDER BY k.train_number;
 UPDATE needtoknow.head SET size = $1::bigint, frontier = $2::bytea, recorded_at = $3::timestamptz, train_id = $4::bytea;
 
 -- name: ledger_append
-INSERT INTO needtoknow.ledger (first_index, count, recorded_at, kinds, train_id, bodies, marks)
-VALUES ($1::bigint, $2::integer, $3::timestamptz, $4::bigint, $5::bytea, $6::bytea, $7::integer[]);
+INSERT INTO needtoknow.ledger (first_index, count, recorded_at, kinds, train_id, bodies, marks, rare)
+VALUES ($1::bigint, $2::integer, $3::timestamptz, $4::bigint, $5::bytea, $6::bytea, $7::integer[], $8::integer[]);
 
 -- name: ledger_probe
 -- Could it be written? Rolled back.

@@ -129,7 +129,7 @@ def test_a_row_without_marks_is_read_whole(own_world, story):
     sandbox = own_world.sandbox
     with sandbox.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
-        cursor.execute("UPDATE needtoknow.ledger SET marks = NULL WHERE first_index % 2 = 0")
+        cursor.execute("UPDATE needtoknow.ledger SET marks = NULL, rare = NULL WHERE first_index % 2 = 0")
         assert cursor.rowcount
     connection.close()
     for name in ("subject", "recipient", "nothing", "rare kinds"):
@@ -189,7 +189,7 @@ def test_what_was_pruned_is_shown_by_its_hash_and_found_by_no_filter(own_world, 
             cursor.execute("INSERT INTO needtoknow.tile (level, number, root, hashes) VALUES (0, %s, %s, %s) ON CONFLICT DO NOTHING",
                            (number, hashes[:32], hashes))
         cursor.execute("DELETE FROM needtoknow.ledger WHERE first_index + count <= %s RETURNING first_index, count, recorded_at,"
-                       " kinds, train_id, bodies, marks", (gone,))
+                       " kinds, train_id, bodies, marks, rare", (gone,))
         kept = cursor.fetchall()
     try:
         for newest_first in (False, True):
@@ -211,6 +211,6 @@ def test_what_was_pruned_is_shown_by_its_hash_and_found_by_no_filter(own_world, 
     finally:
         with connection.cursor() as cursor:
             for row in kept:
-                cursor.execute("INSERT INTO needtoknow.ledger (first_index, count, recorded_at, kinds, train_id, bodies, marks)"
-                               " VALUES (%s, %s, %s, %s, %s, %s, %s)", row)
+                cursor.execute("INSERT INTO needtoknow.ledger (first_index, count, recorded_at, kinds, train_id, bodies, marks, rare)"
+                               " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", row)
         connection.close()

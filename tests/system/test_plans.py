@@ -80,7 +80,7 @@ def test_a_statement_finds_its_rows_by_key(planner, name, text):
 
 # Which index a walk of the ledger goes by, rather than by that of its primary key.
 @pytest.mark.parametrize("name,index,condition", [
-    ("ledger_rare_forward", "kinds_idx", "first_index"), ("ledger_rare_backward", "kinds_idx", "first_index"),
+    ("entries_rare_forward", "kinds_idx", "first_index"), ("entries_rare_backward", "kinds_idx", "first_index"),
     ("ledger_bounds", "recorded_at", "recorded_at"),
     ("recipient_slices_forward", "recipient_slice_pkey", "recipient_id = "),
     ("recipient_slices_backward", "recipient_slice_pkey", "recipient_id = ")])

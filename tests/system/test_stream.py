@@ -187,3 +187,80 @@ def test_a_drain_ends_it_and_its_reader_goes_on_with_the_next_process(own_world,
     sandbox.start()
     found = indices(streamed(own_world.auditor, from_index=seen))
     assert found == list(range(seen, seen + len(found))) and found
+
+
+# ---- a reader that stalls, of a ledger of 30 MB ----
+
+ROWS, ROW = 80, 1000
+
+
+@pytest.fixture(scope="module")
+def large_world():
+    """Rows that no train wrote are in its ledger: nothing but reading is tried here, and the checker does not look. A release build,
+    since a sanitizer's heap keeps what was freed."""
+    world = World.up(preset="release")
+    World.running.remove(world)
+    body = ledger.entries(world.sandbox)[0][1].SerializeToString() + b"\xfa\x3f\xac\x02" + bytes(300)
+    row = (len(body).to_bytes(2, "big") + body) * ROW
+    marks = list(range(0, len(row), 16 * (2 + len(body))))
+    with world.sandbox.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute("SELECT size FROM needtoknow.head")
+        (size,) = cursor.fetchone()
+        cursor.execute("INSERT INTO needtoknow.ledger SELECT %s + n * %s, %s, h.recorded_at, 2, h.train_id, %s, %s"
+                       " FROM needtoknow.head AS h, generate_series(0, %s - 1) AS n", (size, ROW, ROW, row, marks, ROWS))
+        # The train goes on behind them. Roots that are none: the signer says so, and stops.
+        cursor.execute("UPDATE needtoknow.head SET size = %s, frontier = %s",
+                       (size + ROWS * ROW, bytes(32 * bin(size + ROWS * ROW).count("1"))))
+    connection.close()
+    yield world
+    World.running.append(world)
+    world.down()
+
+
+def resident(pid):
+    with open(f"/proc/{pid}/statm") as statm:
+        return int(statm.read().split()[1]) * 4096
+
+
+def raw_stream(client):
+    """Messages as bytes: Python would take longer to decode them than the daemon to send them."""
+    method = client.channel.unary_stream("/needtoknow.v1.AuditService/StreamEntries", lambda request: request.SerializeToString(),
+                                         lambda message: message)
+    return method(audit_pb2.StreamEntriesRequest(bodies_only=True), timeout=120)
+
+
+def test_a_reader_that_stalls_is_waited_for_and_costs_the_worker_little(large_world):
+    sandbox = large_world.sandbox
+    (pid,) = sandbox.workers()
+    messages = [message for message in raw_stream(large_world.auditor)]  # the allocator has seen what a stream takes
+    total = sum(map(len, messages))
+    assert total > ROWS * ROW * 300 and max(map(len, messages)) < 1 << 20 and len(messages) < total // (32 << 10)
+    before = resident(pid)
+    clients = [sandbox.new_client("auditor") for _ in range(8)]
+    try:
+        stalled = [raw_stream(client) for client in clients]
+        for call in stalled:
+            next(call)
+        # While another reads all of it, they had the time to fill what would take it.
+        assert sum(len(message) for message in raw_stream(large_world.auditor)) >= total
+        grown = resident(pid) - before
+        assert grown < len(stalled) << 20, f"{grown} bytes for {len(stalled)} readers of {total} bytes that stall"
+        assert sum(len(message) for message in stalled[0]) > total - (2 << 20), "it reads on, to the end"
+    finally:
+        for client in clients:
+            client.close()
+
+
+def test_a_stalled_reader_does_not_keep_a_drain(large_world):
+    sandbox = large_world.sandbox
+    client = sandbox.new_client("auditor")
+    call = raw_stream(client)
+    next(call)
+    os.kill(sandbox.pid, signal.SIGTERM)
+    with refused("UNAVAILABLE"):
+        for _ in call:
+            pass
+    client.close()
+    sandbox.wait_gone()
+    sandbox.start()

@@ -13,6 +13,8 @@ ALTER TABLE needtoknow.tile ALTER COLUMN hashes SET STORAGE EXTERNAL; -- read in
 
 -- Where every 16th entry begins in `bodies`, in bytes from 0: one entry is read without the 500 around it. NULL: of rows before this.
 ALTER TABLE needtoknow.ledger ADD COLUMN marks integer[];
+-- Which of its entries, counted from 0, are of the rare kinds that the index ledger_rare is for. NULL: none, or a row before this.
+ALTER TABLE needtoknow.ledger ADD COLUMN rare integer[];
 
 -- Every checkpoint that was ever published (https://c2sp.org/tlog-checkpoint).
 CREATE TABLE needtoknow.checkpoint (

@@ -28,12 +28,13 @@ from needtoknow_testing.merkle import Frontier, leaf_hash, node_hash  # noqa: E4
 TRUST = "spiffe://maison-claire.example"
 SERVICE, RELEASE, FIELDS = "home-cleaning", "visit", ("client.given_name", "client.home_address", "client.phone")
 MARK_EVERY = 16  # entries: as src/service/departure.c
+COMMON_KINDS = 1818  # those that the index ledger_rare leaves out
 CHUNK = 100_000  # entries a transaction
 REPORT = 1_000_000
 BEGINNING_MAX = 1000
 KIND, REASON = protos.ledger.EntryKind.Value, protos.ledger.Reason.Value
 
-LEDGER = "ledger (first_index, count, recorded_at, kinds, train_id, bodies, marks)"
+LEDGER = "ledger (first_index, count, recorded_at, kinds, train_id, bodies, marks, rare)"
 SLICE = "recipient_slice (recipient_id, first_index, ordinal, at, length)"
 DISCLOSURE = "disclosure (disclosure_id, subject_id, booking_id, recipient_id, service, policy_number, state, starts_at, ends_at," \
     " expires_at, created_at, request_digest, shared_index, ended_index)"
@@ -105,7 +106,7 @@ class Writer:
         self.chunk = 0
 
     def _begin_train(self):
-        self.train, self.kinds, self.slices, self.marks, self.bodies = [], 0, {}, [], bytearray()
+        self.train, self.kinds, self.slices, self.marks, self.rare, self.bodies = [], 0, {}, [], [], bytearray()
 
     # A train.
 
@@ -114,6 +115,8 @@ class Writer:
         at, index = len(self.bodies), self.frontier.size
         if len(self.train) % MARK_EVERY == 0:
             self.marks.append(at)
+        if not COMMON_KINDS >> kind & 1:
+            self.rare.append(len(self.train))
         self.bodies += len(body).to_bytes(2, "big")
         self.bodies += body
         leaf = leaf_hash(body)
@@ -135,7 +138,8 @@ class Writer:
         first = self.frontier.size - count
         self.train_id = self.draw.randbytes(16)
         self.tables[LEDGER] += rows.row(rows.int8(first), rows.int4(count), rows.time(self.now), rows.int8(self.kinds),
-                                        rows.data(self.train_id), rows.data(bytes(self.bodies)), rows.integers(self.marks))
+                                        rows.data(self.train_id), rows.data(bytes(self.bodies)), rows.integers(self.marks),
+                                        rows.integers(self.rare) if self.rare else rows.NULL)
         slices = self.tables[SLICE]
         for recipient, (ordinal, at, end) in self.slices.items():
             slices += rows.row(rows.text(recipient), rows.int8(first), rows.int4(ordinal), rows.int4(at), rows.int4(end - at))
