@@ -14,6 +14,7 @@
 
 struct record {
 	struct audited audited;
+	struct policy_wait policy_wait;
 	const struct rules *rules; /* in force when it was read */
 	int64_t activated_at;
 	Needtoknow__V1__GetRegisterResponse *response;
@@ -68,7 +69,10 @@ static enum step_result register_too_large(struct call *call)
 static enum step_result register_ask(struct call *call)
 {
 	struct record *record = call->state;
-	record->rules = rulebook_in_force(service_rulebook(call->service));
+	struct rulebook *rulebook = service_rulebook(call->service);
+	if (!rulebook_is_current(rulebook, call, &record->policy_wait))
+		return STEP_WAIT;
+	record->rules = rulebook_in_force(rulebook);
 	if (!record->rules)
 		return call_refuse(call,
 			&(struct status){ .code = GRPC_UNAVAILABLE,
@@ -102,6 +106,13 @@ static enum step_result register_reply(struct call *call)
 				      "prints it from the policy file");
 }
 
+static void register_release(struct call *call)
+{
+	struct record *record = call->state;
+	if (record)
+		rulebook_leave(service_rulebook(call->service), &record->policy_wait);
+}
+
 const struct method audit_get_register = {
 	.path = "/needtoknow.v1.AuditService/GetRegister",
 	.role = ROLE_AUDITOR,
@@ -111,4 +122,5 @@ const struct method audit_get_register = {
 	.again = 1,
 	.board = audited_board,
 	.train_class = TRAIN_SHARE,
+	.release = register_release,
 };

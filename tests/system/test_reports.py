@@ -1,5 +1,6 @@
 """What auditors ask beside the entries: a subject's report, a recipient's exposure, the register, overdue deletions."""
 
+import hashlib
 import re
 import time
 from types import SimpleNamespace
@@ -434,6 +435,28 @@ def test_the_register_names_the_providers_that_may_be_given_something_now(world)
     for party in (ended, coming, elsewhere, suspended, staff):
         assert name(party) not in named["at-once"], party.recipient_id
     assert named["customer-desk"] == [], "staff are no recipients"
+
+
+@pytest.fixture
+def world_of_two():
+    world = World.up(workers=2)
+    yield world
+    world.down()
+
+
+def test_every_worker_tells_the_register_of_the_policy_that_was_put_in_force_last(world_of_two):
+    sandbox = world_of_two.sandbox
+    file = sandbox.config.parent / "policy.yaml"
+    for keep in ("36d", "37d", "38d"):
+        file.write_text(re.sub(r"backups: \d+d", f"backups: {keep}", file.read_text()))
+        digest = hashlib.sha256(file.read_bytes()).digest()
+        world_of_two.admin.registry.ReloadPolicy(
+            protos.registry.ReloadPolicyRequest(expected_digest=digest, approved_by="the officer"), timeout=20)
+        for _ in range(10):
+            auditor = sandbox.new_client("auditor")  # of one worker or the other
+            register = auditor.audit.GetRegister(audit.GetRegisterRequest(), timeout=10)
+            auditor.close()
+            assert register.policy_digest == digest and ("backups", keep) in [(each.what, each.keep) for each in register.retention]
 
 
 # Deletions that are overdue.
