@@ -101,6 +101,18 @@ def test_a_list_from_an_index_goes_on_there(world, story):
     assert [entry["index"] for entry in everything] == list(range(len(everything))) and len(everything) > size
 
 
+def test_a_follower_with_a_limit_ends_by_itself(world, story):
+    cli = Cli(world.sandbox)
+    size = ledger.size(world.sandbox)
+    found = cli.lines("audit", "list", "--from-index", str(size - 2), "--follow", "--limit", "2")
+    assert [entry["index"] for entry in found] == [size - 2, size - 1]
+    person, recipient = world.person(), world.recipient()
+    following = cli.follow("audit", "list", "--recipient", recipient.recipient_id, "--kinds", "SHARED", "--follow", "--limit", "1", "--json")
+    world.share(person, recipient)
+    assert following.process.wait(30) == 0
+    assert following.end() == (0, "") and len(following.lines) == 1
+
+
 def test_p9_who_follows_sees_each_entry_once_as_it_is_recorded(world, story):
     cli = Cli(world.sandbox)
     person, recipient = world.person(), world.recipient()
