@@ -75,6 +75,25 @@ static void test_widths_of_the_specification(void **state)
 	}
 }
 
+/* The tile that tile_width() says has some hashes and not all; or, where there is none, the first that has none. */
+static void test_the_last_tile_of_each_level(void **state)
+{
+	(void)state;
+	static const uint64_t sizes[] = { 0, 1, 255, 256, 257, 511, 512, 65535, 65536, 65537, 70000, UINT64_C(1) << 56,
+		(UINT64_C(1) << 56) - 1, INT64_MAX, UINT64_MAX };
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		for (unsigned level = 0; level < TILE_LEVELS; level++) {
+			struct tile_id last = tile_last(level, sizes[i]);
+			assert_int_equal(last.level, level);
+			assert_true(tile_width(last, sizes[i]) < TILE_WIDTH);
+			if (last.number == 0)
+				continue;
+			last.number--;
+			assert_int_equal(tile_width(last, sizes[i]), TILE_WIDTH);
+		}
+	}
+}
+
 static void test_paths(void **state)
 {
 	(void)state;
@@ -367,6 +386,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_widths_of_the_specification),
+		cmocka_unit_test(test_the_last_tile_of_each_level),
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_what_cannot_be_ends_the_process),
 		cmocka_unit_test(test_a_builder_has_the_root_of_every_size_also_resumed),
