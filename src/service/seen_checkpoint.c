@@ -92,15 +92,21 @@ const struct checkpoint *seen_checkpoint_last(const struct seen_checkpoint *seen
 	return seen->last.size ? &seen->last : NULL;
 }
 
-enum note_result seen_checkpoint_learn(struct seen_checkpoint *seen, const char *note)
+enum note_result seen_checkpoint_learn(
+	struct seen_checkpoint *seen, const char *note, const struct checkpoint *published)
 {
 	struct checkpoint checkpoint;
 	size_t length = strlen(note);
 	if (length >= sizeof seen->note)
 		return NOTE_MALFORMED;
 	enum note_result result = checkpoint_open(note, length, seen->verifiers, seen->verifier_count, &checkpoint);
-	if (result != NOTE_OK || checkpoint.size <= seen->last.size)
+	if (result != NOTE_OK)
 		return result;
+	if (checkpoint.size != published->size ||
+		memcmp(&checkpoint.root, &published->root, sizeof checkpoint.root) != 0)
+		return NOTE_MALFORMED;
+	if (checkpoint.size <= seen->last.size)
+		return NOTE_OK;
 	seen->last = checkpoint;
 	seen->unstored = true;
 	memcpy(seen->note, note, length + 1);

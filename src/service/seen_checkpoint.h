@@ -28,8 +28,10 @@ int seen_checkpoint_load(struct seen_checkpoint *seen, char *error, size_t error
 /* NULL: none. */
 const struct checkpoint *seen_checkpoint_last(const struct seen_checkpoint *seen);
 
-/* A published note. It is learned when it verifies and is larger than the last. */
-enum note_result seen_checkpoint_learn(struct seen_checkpoint *seen, const char *note);
+/* A published note, which is said to have this size and root. It is learned when it verifies and is larger than the
+ * last. */
+enum note_result seen_checkpoint_learn(
+	struct seen_checkpoint *seen, const char *note, const struct checkpoint *published);
 
 /*
  * Takes the next step of bringing what was learned to the disk; to be called once a second or so. 0, or -1 and one line

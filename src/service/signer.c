@@ -1,4 +1,4 @@
-#include "service/signer.h"
+#include "service/signer_internal.h"
 
 #include "base/fault.h"
 #include "base/log.h"
@@ -6,10 +6,8 @@
 #include "pure/checkpoint_rule.h"
 #include "pure/time.h"
 #include "service/batch.h"
+#include "service/consistency_check.h"
 #include "service/key_rotation.h"
-#include "service/root_check.h"
-#include "service/seen_checkpoint.h"
-#include "service/tile_writer.h"
 #include "sql.h"
 
 #include <assert.h>
@@ -21,75 +19,15 @@
 
 #define INTERVAL TIME_SECOND
 #define FINISH_INTERVAL (TIME_SECOND / 20)
-#define RETRY_INTERVAL (10 * TIME_SECOND) /* after the entries and the head did not fit */
 #define STATEMENT_TIMEOUT_MS 10000
-#define KEYS_TEXT_MAX (NOTE_KEYS_MAX * NOTE_KEY_TEXT_MAX)
-/* Entries that are hashed in one turn of the loop, and a train's more: calls wait for as long. */
-#define ENTRIES_AT_ONCE 2048
-/* Full tiles wait for the root to be compared, unless they are as many: of a ledger that was never signed. */
-#define TILES_PENDING_MAX 1024
 
 #define WHAT_TO_DO                                                                                                     \
 	"no checkpoint is signed. Bring the right database back; or, when the loss is accepted, tell the auditors "    \
 	"and remove %s/checkpoint"
 
-/*
- * What it is at. One statement or run of statements is on its way at a time; each answer says what comes next.
- *
- *   tick -> NEWS -> (elected, first time) EDGES -> ROWS -> ... -> ROWS -> PUBLISHING -> idle
- *                \-> idle: not elected, nothing new, or signing has stopped
- */
-enum signer_state {
-	SIGNER_IDLE,
-	SIGNER_NEWS,
-	SIGNER_EDGES,
-	SIGNER_ROWS,
-	SIGNER_STORING, /* tiles alone */
-	SIGNER_PUBLISHING,
-};
-
-struct signer {
-	struct service *service;
-	const struct service_config *config;
-	struct database *database;
-	struct loop_timer timer;
-	struct seen_checkpoint *seen;
-	struct signer_counters counters;
-	char verifier_keys[KEYS_TEXT_MAX];
-
-	enum signer_state state;
-	bool elected; /* this session has the lock */
-	bool continues; /* this session's database goes on from what was seen */
-	bool checking, recording; /* a call of ours is under way: for the root, for KEY_ROTATED */
-	bool recorded; /* the ledger names our keys */
-	bool disk_trouble;
-	uint64_t complained_size; /* of a checkpoint in the database that none of our keys has signed */
-	int64_t ticked_at; /* loop time */
-	int64_t retry_at; /* loop time before which the entries are not looked at again */
-	char why[700];
-
-	/* The news: the head, and the last checkpoint in the database. */
-	struct merkle_frontier head;
-	struct checkpoint published; /* size 0: none */
-	struct tile_writer *writer; /* NULL: not resumed yet */
-	struct checkpoint signing; /* on its way */
-	char *note;
-
-	/* Being finished. */
-	int64_t deadline; /* loop time; 0: not asked */
-	bool asked_fresh, fresh; /* the news under way, and the last ones, were asked for after that */
-	uint64_t last_size; /* entries that the first of them told */
-	void (*done)(void *context);
-	void *done_context;
-};
-
-static void ask_rows(struct signer *signer);
-
 /* ---- why not ---- */
 
-/* Nothing is signed until this is no longer so. Told once. */
-static void stop(struct signer *signer, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void stop(struct signer *signer, const char *format, ...)
+void signer_stop(struct signer *signer, const char *format, ...)
 {
 	char why[sizeof signer->why];
 	va_list arguments;
@@ -110,29 +48,11 @@ static void go_on(struct signer *signer)
 	signer->counters.stopped = 0;
 }
 
-/* The tree is built anew, from what is stored, when it is next needed. */
-static void forget_tree(struct signer *signer)
+void signer_refused(struct signer *signer, const struct database_outcome *outcome)
 {
-	tile_writer_free(signer->writer);
-	signer->writer = NULL;
-}
-
-static void do_not_fit(struct signer *signer)
-{
-	signer->retry_at = loop_now(service_loop(signer->service)) + RETRY_INTERVAL;
-	forget_tree(signer);
-	stop(signer,
-		"the ledger's entries do not have the root that its head has: one was changed, removed or inserted "
-		"behind entry %" PRIu64 ". Nothing is signed; restore the ledger from a backup that `needtoknow audit "
-		"verify` finds whole",
-		signer->published.size);
-}
-
-static void refused(struct signer *signer, const struct database_outcome *outcome)
-{
-	forget_tree(signer);
+	signer_tree_forget(signer);
 	if (outcome->result == DATABASE_FAILED)
-		stop(signer, "the database refused what a checkpoint needs: %s (SQLSTATE %s)", outcome->message,
+		signer_stop(signer, "the database refused what a checkpoint needs: %s (SQLSTATE %s)", outcome->message,
 			outcome->sqlstate);
 }
 
@@ -149,37 +69,43 @@ static void keep_seen(struct signer *signer)
 
 static void learn(struct signer *signer, const char *note)
 {
-	enum note_result result = seen_checkpoint_learn(signer->seen, note);
+	enum note_result result = seen_checkpoint_learn(signer->seen, note, &signer->published);
 	if (result != NOTE_OK && signer->complained_size != signer->published.size)
 		log_warning("signer", "the last checkpoint in the database, of %" PRIu64 " entries: %s",
 			signer->published.size, note_result_text(result));
 	signer->complained_size = result == NOTE_OK ? 0 : signer->published.size;
 }
 
-static void root_checked(void *context, enum root_check_result result)
+void signer_say_other(struct signer *signer, const struct checkpoint *than)
 {
-	struct signer *signer = context;
-	signer->checking = false;
-	if (result == ROOT_CHECK_SAME)
-		signer->continues = true;
-	else if (result == ROOT_CHECK_OTHER)
-		stop(signer,
-			"the ledger does not have, at %" PRIu64 " entries, the root of the checkpoint that was seen: "
-			"it is another one, or was rewritten; " WHAT_TO_DO,
-			seen_checkpoint_last(signer->seen)->size, signer->config->state_dir);
+	signer_stop(signer,
+		"the ledger does not go on from the checkpoint of %" PRIu64
+		" entries that was signed: its root there is another; " WHAT_TO_DO,
+		than->size, signer->config->state_dir);
 }
 
-static void check_root(struct signer *signer, const struct checkpoint *seen)
+static void published_checked(void *context, enum consistency result)
+{
+	struct signer *signer = context;
+	const struct checkpoint *seen = seen_checkpoint_last(signer->seen);
+	signer->checking = false;
+	signer->continues = result == CONSISTENCY_PROVED;
+	if (result == CONSISTENCY_REFUTED && seen)
+		signer_say_other(signer, seen);
+}
+
+/* Whatever another has published since: does it go on from what was seen? */
+static void check_published(struct signer *signer, const struct checkpoint *seen)
 {
 	if (signer->checking)
 		return;
 	signer->checking = true;
-	root_check(signer->service, seen, root_checked, signer);
+	consistency_check(signer->service, seen, &signer->published, published_checked, signer);
 }
 
 static void say_older(struct signer *signer, const char *than, uint64_t size)
 {
-	stop(signer,
+	signer_stop(signer,
 		"the ledger has %" PRIu64 " entries, fewer than the checkpoint of %" PRIu64 " that was %s; " WHAT_TO_DO,
 		signer->head.size, size, than, signer->config->state_dir);
 }
@@ -190,7 +116,7 @@ static bool goes_on(struct signer *signer)
 	char error[600];
 	/* Whoever accepts a loss removes the file. */
 	if (*signer->why && seen_checkpoint_load(signer->seen, error, sizeof error) != 0) {
-		stop(signer, "%s; no checkpoint is signed", error);
+		signer_stop(signer, "%s; no checkpoint is signed", error);
 		return false;
 	}
 	const struct checkpoint *seen = seen_checkpoint_last(signer->seen);
@@ -206,7 +132,7 @@ static bool goes_on(struct signer *signer)
 		say_older(signer, "published", published->size);
 		break;
 	case CHECKPOINT_FORK:
-		stop(signer,
+		signer_stop(signer,
 			"the last checkpoint in the database has, at %" PRIu64 " entries, another root than the one "
 			"that was seen; " WHAT_TO_DO,
 			seen->size, signer->config->state_dir);
@@ -214,12 +140,12 @@ static bool goes_on(struct signer *signer)
 	case CHECKPOINT_ASK_TREE:
 		if (signer->continues)
 			return true;
-		check_root(signer, seen);
+		check_published(signer, seen);
 		return false;
 	case CHECKPOINT_ASK_ENTRIES:
 		if (signer->elected)
 			return true; /* its tree passes by there */
-		stop(signer,
+		signer_stop(signer,
 			"the last checkpoint in the database, of %" PRIu64 " entries, is older than the one of %" PRIu64
 			" that was seen; the worker that signs compares their entries",
 			signer->published.size, seen->size);
@@ -237,9 +163,9 @@ static void publish_answered(void *context, const struct database_outcome *outco
 	signer->state = SIGNER_IDLE;
 	fault_point("signer.published");
 	if (outcome->result != DATABASE_OK) {
-		refused(signer, outcome);
+		signer_refused(signer, outcome);
 	} else if (PQntuples(outcome->results[outcome->count - 1]) != 1) {
-		forget_tree(signer); /* somebody else has published a larger one */
+		signer_tree_forget(signer); /* somebody else has published a larger one */
 	} else {
 		tile_writer_stored(signer->writer);
 		signer->published = signer->signing;
@@ -278,152 +204,12 @@ static void publish(struct signer *signer)
 	database_send(signer->database, publish_answered, signer);
 }
 
-/* All entries that the head has are in the tree. */
-static void reached_head(struct signer *signer)
+void signer_reached_head(struct signer *signer)
 {
-	struct merkle_hash ours, heads;
-	tile_writer_root(signer->writer, &ours);
-	merkle_root(&signer->head, &heads);
-	signer->state = SIGNER_IDLE;
-	if (memcmp(&ours, &heads, sizeof ours) != 0)
-		do_not_fit(signer);
-	else if (signer->head.size > signer->published.size)
+	if (signer->head.size > signer->published.size)
 		publish(signer);
 	else
 		go_on(signer);
-}
-
-/* ---- the entries ---- */
-
-/* The tree has as many entries as something that was signed: it must have its root, too. */
-static int passes_by(struct signer *signer)
-{
-	const struct checkpoint *seen = seen_checkpoint_last(signer->seen);
-	const struct checkpoint *signed_before[] = { seen, &signer->published };
-	for (size_t i = 0; i < 2; i++) {
-		struct merkle_hash root;
-		if (!signed_before[i] || signed_before[i]->size != tile_writer_size(signer->writer))
-			continue;
-		tile_writer_root(signer->writer, &root);
-		if (memcmp(&root, &signed_before[i]->root, sizeof root) == 0)
-			continue;
-		stop(signer,
-			"the ledger's entries do not have, at %" PRIu64
-			", the root of the checkpoint that was signed; " WHAT_TO_DO,
-			signed_before[i]->size, signer->config->state_dir);
-		return -1;
-	}
-	return 0;
-}
-
-/* One packed row's entries from where the tree ends. -1: it does not go on there, or has another root than it had. */
-static int take_row(struct signer *signer, const PGresult *rows, int row)
-{
-	const uint8_t *bodies = (const uint8_t *)PQgetvalue(rows, row, 2), *body;
-	size_t size = (size_t)PQgetlength(rows, row, 2), offset = 0, length;
-	uint64_t index = (uint64_t)row_int(rows, row, 0);
-	struct merkle_hash leaf;
-	if (index > tile_writer_size(signer->writer))
-		return -1;
-	for (; !tile_next_entry(bodies, size, &offset, &body, &length); index++) {
-		if (index < tile_writer_size(signer->writer))
-			continue;
-		merkle_leaf(body, length, &leaf);
-		tile_writer_append(signer->writer, &leaf);
-		if (passes_by(signer)) {
-			signer->retry_at = loop_now(service_loop(signer->service)) + RETRY_INTERVAL;
-			return -1;
-		}
-	}
-	return 0;
-}
-
-static void stored(void *context, const struct database_outcome *outcome)
-{
-	struct signer *signer = context;
-	signer->state = SIGNER_IDLE;
-	if (outcome->result != DATABASE_OK) {
-		refused(signer, outcome);
-		return;
-	}
-	tile_writer_stored(signer->writer);
-	ask_rows(signer);
-}
-
-static void store_tiles(struct signer *signer)
-{
-	signer->state = SIGNER_STORING;
-	database_open(signer->database);
-	tile_writer_send(signer->writer, signer->database);
-	database_send(signer->database, stored, signer);
-}
-
-static void rows_answered(void *context, const struct database_outcome *outcome)
-{
-	struct signer *signer = context;
-	signer->state = SIGNER_IDLE;
-	if (outcome->result != DATABASE_OK) {
-		refused(signer, outcome);
-		return;
-	}
-	const PGresult *rows = outcome->results[0];
-	uint64_t before = tile_writer_size(signer->writer);
-	for (int row = 0; row < PQntuples(rows); row++) {
-		if (take_row(signer, rows, row) != 0) {
-			bool told = signer->retry_at > loop_now(service_loop(signer->service));
-			if (!told)
-				do_not_fit(signer);
-			forget_tree(signer);
-			return;
-		}
-	}
-	if (tile_writer_size(signer->writer) == before || tile_writer_size(signer->writer) > signer->head.size)
-		do_not_fit(signer);
-	else if (tile_writer_pending(signer->writer) >= TILES_PENDING_MAX)
-		store_tiles(signer);
-	else
-		ask_rows(signer);
-}
-
-static void ask_rows(struct signer *signer)
-{
-	uint8_t from[8], until[8];
-	uint64_t size = tile_writer_size(signer->writer);
-	uint64_t end = size + ENTRIES_AT_ONCE < signer->head.size ? size + ENTRIES_AT_ONCE : signer->head.size;
-	if (size >= signer->head.size) {
-		reached_head(signer);
-		return;
-	}
-	pg_put_int8(from, (int64_t)size);
-	pg_put_int8(until, (int64_t)end);
-	signer->state = SIGNER_ROWS;
-	database_open(signer->database);
-	database_add(signer->database, &sql_signer_rows, (struct parameter[]){ { from, 8 }, { until, 8 } });
-	database_send(signer->database, rows_answered, signer);
-}
-
-static void edges_answered(void *context, const struct database_outcome *outcome)
-{
-	struct signer *signer = context;
-	signer->state = SIGNER_IDLE;
-	if (outcome->result != DATABASE_OK) {
-		refused(signer, outcome);
-		return;
-	}
-	signer->writer = tile_writer_new();
-	if (tile_writer_resume(signer->writer, outcome->results[0]) != 0 ||
-		tile_writer_size(signer->writer) > signer->head.size)
-		do_not_fit(signer);
-	else
-		ask_rows(signer);
-}
-
-static void ask_edges(struct signer *signer)
-{
-	signer->state = SIGNER_EDGES;
-	database_open(signer->database);
-	database_add(signer->database, &sql_tile_edges, NULL);
-	database_send(signer->database, edges_answered, signer);
 }
 
 /* ---- the news ---- */
@@ -461,10 +247,8 @@ static void consider(struct signer *signer, const char *note)
 		record_keys(signer);
 	else if (loop_now(service_loop(signer->service)) < signer->retry_at)
 		return;
-	else if (!signer->writer)
-		ask_edges(signer);
 	else
-		ask_rows(signer);
+		signer_tree_follow(signer);
 }
 
 /* 0, or -1: that is no head. */
@@ -492,7 +276,7 @@ static void news_answered(void *context, const struct database_outcome *outcome)
 	struct signer *signer = context;
 	signer->state = SIGNER_IDLE;
 	if (outcome->result != DATABASE_OK) {
-		refused(signer, outcome);
+		signer_refused(signer, outcome);
 		return;
 	}
 	const PGresult *news = outcome->results[outcome->count - 1];
@@ -503,7 +287,7 @@ static void news_answered(void *context, const struct database_outcome *outcome)
 			signer->config->signing_keys[0].public.name);
 	}
 	if (read_news(signer, news) != 0)
-		stop(signer, "the ledger's head does not fit its size: nothing is signed");
+		signer_stop(signer, "the ledger's head does not fit its size: nothing is signed");
 	else
 		consider(signer, row_is_null(news, 0, 4) ? NULL : PQgetvalue(news, 0, 4));
 	if (signer->asked_fresh && !signer->fresh)
@@ -566,7 +350,7 @@ static void down(void *context)
 	struct signer *signer = context;
 	signer->elected = false;
 	signer->continues = false;
-	forget_tree(signer);
+	signer_tree_forget(signer);
 }
 
 void signer_finish(struct signer *signer, uint32_t timeout_ms, void (*done)(void *context), void *context)
@@ -631,7 +415,7 @@ static void open_seen(struct signer *signer)
 		verifiers[i] = config->signing_keys[i].public;
 	signer->seen = seen_checkpoint_new(config->state_dir, verifiers, config->signing_key_count);
 	if (seen_checkpoint_load(signer->seen, error, sizeof error) != 0)
-		stop(signer, "%s; no checkpoint is signed", error);
+		signer_stop(signer, "%s; no checkpoint is signed", error);
 }
 
 struct signer *signer_new(struct service *service)
@@ -660,7 +444,7 @@ void signer_free(struct signer *signer)
 		return;
 	database_free(signer->database);
 	loop_timer_release(&signer->timer);
-	forget_tree(signer);
+	signer_tree_forget(signer);
 	seen_checkpoint_free(signer->seen);
 	mem_free(signer->note);
 	mem_free(signer);

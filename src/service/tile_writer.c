@@ -39,21 +39,25 @@ void tile_writer_free(struct tile_writer *writer)
 	mem_free(writer);
 }
 
-/* How many tiles of each level are stored, from the last one's number. */
-static void count_tiles(const PGresult *edges, uint64_t tiles[TILE_LEVELS])
+/* How many tiles of each level are stored, from the last one's number. -1: no tree has as many. */
+static int count_tiles(const PGresult *edges, uint64_t tiles[TILE_LEVELS])
 {
 	for (int row = 0; row < PQntuples(edges); row++) {
-		int64_t level = row_int(edges, row, 0);
+		int64_t level = row_int(edges, row, 0), number = row_int(edges, row, 1);
 		assert(level >= 0 && level < TILE_LEVELS);
-		tiles[level] = (uint64_t)row_int(edges, row, 1) + 1;
+		if (number < 0 || number >= INT64_MAX / TILE_WIDTH)
+			return -1;
+		tiles[level] = (uint64_t)number + 1;
 	}
+	return 0;
 }
 
 int tile_writer_resume(struct tile_writer *writer, const PGresult *edges)
 {
 	uint64_t tiles[TILE_LEVELS] = { 0 }, found[TILE_LEVELS] = { 0 };
 	struct merkle_hash root;
-	count_tiles(edges, tiles);
+	if (count_tiles(edges, tiles) != 0)
+		return -1;
 	columns_clear(&writer->pending);
 	tile_builder_init(&writer->builder, became_full, writer);
 	tile_builder_resume(&writer->builder, tiles[0] * TILE_WIDTH);

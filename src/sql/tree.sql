@@ -49,6 +49,10 @@ SELECT u.ord, c.size, c.root_hash, c.note,
 FROM unnest($1::bigint[]) WITH ORDINALITY AS u(size, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.checkpoint AS x WHERE x.size <= u.size ORDER BY x.size DESC LIMIT 1) AS c;
 
+-- name: tiles_full
+SELECT u.ord, coalesce((SELECT t.number + 1 FROM needtoknow.tile AS t WHERE t.level = 0 ORDER BY t.number DESC LIMIT 1), 0)
+FROM unnest($1::integer[]) WITH ORDINALITY AS u(one, ord);
+
 -- name: tree_nodes
 -- The hashes below a node: a slice of a full tile; or, of the last tile of a level, which is not stored, the roots of the tiles below.
 SELECT u.ord, coalesce(

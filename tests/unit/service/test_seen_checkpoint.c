@@ -59,7 +59,7 @@ static struct seen_checkpoint *open_seen(void)
 static enum note_result learn(struct seen_checkpoint *seen, uint64_t size, const struct note_signer *by)
 {
 	char *note = make_note(size, by);
-	enum note_result result = seen_checkpoint_learn(seen, note);
+	enum note_result result = seen_checkpoint_learn(seen, note, &(struct checkpoint){ .size = size });
 	mem_free(note);
 	return result;
 }
@@ -151,8 +151,23 @@ static void test_a_note_that_nobody_known_has_signed_is_not_learned(void **state
 	(void)state;
 	struct seen_checkpoint *seen = open_seen();
 	assert_int_equal(learn(seen, 7, &other), NOTE_UNKNOWN_KEY);
-	assert_int_equal(seen_checkpoint_learn(seen, "nonsense"), NOTE_MALFORMED);
+	assert_int_equal(seen_checkpoint_learn(seen, "nonsense", &(struct checkpoint){ .size = 7 }), NOTE_MALFORMED);
 	assert_null(seen_checkpoint_last(seen));
+	seen_checkpoint_free(seen);
+}
+
+static void test_a_note_of_something_else_than_its_row_says_is_not_learned(void **state)
+{
+	(void)state;
+	struct seen_checkpoint *seen = open_seen();
+	struct checkpoint published = { .size = 8 };
+	char *note = make_note(7, &signer);
+	assert_int_equal(seen_checkpoint_learn(seen, note, &published), NOTE_MALFORMED);
+	published.size = 7;
+	published.root.bytes[31] = 1;
+	assert_int_equal(seen_checkpoint_learn(seen, note, &published), NOTE_MALFORMED);
+	assert_null(seen_checkpoint_last(seen));
+	mem_free(note);
 	seen_checkpoint_free(seen);
 }
 
@@ -234,6 +249,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_it_is_stored_without_waiting_for_the_disk, empty_directory),
 		cmocka_unit_test_teardown(test_a_smaller_one_is_never_learned_nor_stored, empty_directory),
 		cmocka_unit_test_teardown(test_a_note_that_nobody_known_has_signed_is_not_learned, empty_directory),
+		cmocka_unit_test_teardown(
+			test_a_note_of_something_else_than_its_row_says_is_not_learned, empty_directory),
 		cmocka_unit_test_teardown(test_a_file_that_is_no_checkpoint_is_an_error_and_stays, empty_directory),
 		cmocka_unit_test_teardown(test_whoever_removes_the_file_has_it_forgotten, empty_directory),
 		cmocka_unit_test_teardown(test_one_at_a_time_writes, empty_directory),

@@ -128,11 +128,29 @@ static void test_it_does_not_go_on_where_a_tile_is_missing(void **state)
 	tile_writer_free(NULL);
 }
 
+/* The table can hold any number; the worker must not end of it. */
+static void test_it_does_not_go_on_from_a_tile_that_no_tree_has(void **state)
+{
+	(void)state;
+	static const int64_t numbers[] = { INT64_MAX, INT64_MAX / TILE_WIDTH, INT64_C(1) << 55, -1 };
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		struct tile_writer *writer = tile_writer_new();
+		PGresult *result = edges(256, NULL);
+		uint8_t wide[8];
+		pg_put_int8(wide, numbers[i]);
+		set(result, 0, 1, wide, sizeof wide);
+		assert_int_equal(tile_writer_resume(writer, result), -1);
+		PQclear(result);
+		tile_writer_free(writer);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_it_goes_on_from_any_tile),
 		cmocka_unit_test(test_it_does_not_go_on_where_a_tile_is_missing),
+		cmocka_unit_test(test_it_does_not_go_on_from_a_tile_that_no_tree_has),
 	};
 	return cmocka_run_group_tests(tests, make_leaves, NULL);
 }
