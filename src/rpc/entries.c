@@ -5,7 +5,6 @@
 #include "pure/message.h"
 #include "pure/tile.h"
 #include "service/batch.h"
-#include "service/ledger.h"
 #include "sql.h"
 
 #include <needtoknow/v1/ledger.pb-c.h>
@@ -31,7 +30,6 @@ void entries_begin(struct call *call, struct entries *entries, const struct entr
 	entries->budget_max = BUDGET_MAX;
 	entries->bounded = !filter->by_time;
 	entries->upper = INT64_MAX;
-	entries->row = -1;
 	entries->index_max = index_max;
 	entries->indices = call_alloc(call, index_max * sizeof *entries->indices);
 }
@@ -67,7 +65,6 @@ struct piece {
 	int64_t from, until; /* the first index in it, and that behind the row's last entry */
 	const uint8_t *bodies;
 	size_t size;
-	bool whole; /* all of the row's entries are here from `from` on, rather than those of one recipient */
 };
 
 static void consider(struct call *call, struct entries *entries, int64_t index, const uint8_t *body, size_t length)
@@ -84,13 +81,13 @@ static void piece_forward(struct call *call, struct entries *entries, const stru
 	int64_t index = piece->from, before = entries->next;
 	if (entries->filter->everything && index > before)
 		find_gap(entries, before, index);
-	for (; !entries->stopped && !ledger_next_body(piece->bodies, piece->size, &offset, &body, &length); index++) {
+	for (; !entries->stopped && !tile_next_entry(piece->bodies, piece->size, &offset, &body, &length); index++) {
 		if (index < entries->next)
 			continue;
 		consider(call, entries, index, body, length);
 		pass(entries, index + 1);
 	}
-	if (!piece->whole || entries->stopped || index >= piece->until)
+	if (entries->stopped || index >= piece->until)
 		return;
 	/* It goes on, in the next reading; or it is damaged. */
 	if (entries->next > before)
@@ -106,7 +103,7 @@ static void piece_backward(struct call *call, struct entries *entries, const str
 	const uint8_t *body;
 	size_t count = 0, size = 64, offset = 0, length;
 	size_t *offsets = mem_alloc(size * sizeof *offsets);
-	for (size_t at = 0; !ledger_next_body(piece->bodies, piece->size, &offset, &body, &length); at = offset) {
+	for (size_t at = 0; !tile_next_entry(piece->bodies, piece->size, &offset, &body, &length); at = offset) {
 		if (count == size)
 			offsets = mem_realloc(offsets, (size *= 2) * sizeof *offsets);
 		offsets[count++] = at;
@@ -119,39 +116,33 @@ static void piece_backward(struct call *call, struct entries *entries, const str
 		if (index >= entries->next)
 			continue;
 		offset = offsets[count];
-		ledger_next_body(piece->bodies, piece->size, &offset, &body, &length);
+		tile_next_entry(piece->bodies, piece->size, &offset, &body, &length);
 		consider(call, entries, index, body, length);
 		pass(entries, index);
 	}
 	mem_free(offsets);
 }
 
-/* Columns: the packed row, the first index here, the index behind the row, the bodies; by recipient their length, also
- * where they were left out. */
+/* Columns: the packed row, the first index here, the index behind the row, the bodies. */
 static void row_came(struct call *call, void *target, const PGresult *result, int row)
 {
 	struct entries *entries = target;
+	const struct piece piece = {
+		.from = row_int(result, row, 2),
+		.until = row_int(result, row, 3),
+		.bodies = (const uint8_t *)PQgetvalue(result, row, 4),
+		.size = (size_t)PQgetlength(result, row, 4),
+	};
 	int64_t packed = row_int(result, row, 1);
-	bool slice = entries->filter->by == ENTRY_FILTER_BY_RECIPIENT, gone = row_is_null(result, row, 4);
-	struct piece piece = { .from = row_int(result, row, 2), .whole = !slice };
-	piece.until = row_is_null(result, row, 3) ? packed + 1 : row_int(result, row, 3);
 	entries->rows++;
-	entries->bytes += (size_t)(slice ? row_int(result, row, 5) : PQgetlength(result, row, 4));
-	if (!gone) {
-		piece.bodies = (const uint8_t *)PQgetvalue(result, row, 4);
-		piece.size = (size_t)PQgetlength(result, row, 4);
-		if (entries->newest_first)
-			piece_backward(call, entries, &piece);
-		else
-			piece_forward(call, entries, &piece);
-	}
-	if (entries->stopped)
-		return;
-	entries->row = packed;
-	if (entries->newest_first)
+	entries->bytes += piece.size;
+	if (entries->newest_first) {
+		piece_backward(call, entries, &piece);
 		pass(entries, packed < entries->next ? packed : entries->next);
-	else
+	} else {
+		piece_forward(call, entries, &piece);
 		pass(entries, piece.until > entries->next ? piece.until : entries->next);
+	}
 }
 
 /* ---- the readings ---- */
@@ -160,24 +151,9 @@ static void row_came(struct call *call, void *target, const PGresult *result, in
 	{                                                                                                              \
 		PG_INT8, PG_INT8, PG_INT4, PG_INT4                                                                     \
 	}
-#define SLICE_TYPES                                                                                                    \
-	{                                                                                                              \
-		PG_TEXT, PG_INT8, PG_INT8, PG_INT8, PG_INT4, PG_INT4                                                   \
-	}
-static const struct read_kind walks[][2] = {
-	[ENTRY_FILTER_BY_NONE] = { { .statement = &sql_ledger_walk_forward,
-					   .from = READ_AUDIT,
-					   .types = WALK_TYPES,
-					   .row = row_came },
-		{ .statement = &sql_ledger_walk_backward, .from = READ_AUDIT, .types = WALK_TYPES, .row = row_came } },
-	[ENTRY_FILTER_BY_RECIPIENT] = { { .statement = &sql_recipient_slices_forward,
-						.from = READ_AUDIT,
-						.types = SLICE_TYPES,
-						.row = row_came },
-		{ .statement = &sql_recipient_slices_backward,
-			.from = READ_AUDIT,
-			.types = SLICE_TYPES,
-			.row = row_came } },
+static const struct read_kind walks[2] = {
+	{ .statement = &sql_ledger_walk_forward, .from = READ_AUDIT, .types = WALK_TYPES, .row = row_came },
+	{ .statement = &sql_ledger_walk_backward, .from = READ_AUDIT, .types = WALK_TYPES, .row = row_came },
 };
 
 static size_t rows_at_once(const struct entries *entries)
@@ -187,20 +163,11 @@ static size_t rows_at_once(const struct entries *entries)
 
 static void ask_rows(struct call *call, struct entries *entries)
 {
-	const struct entry_filter *filter = entries->filter;
-	const struct read_kind *kind = &walks[filter->by][entries->newest_first];
-	struct cell kinds = cell_number((int64_t)filter->kinds), next = cell_number(entries->next);
-	struct cell amount = cell_number((int64_t)rows_at_once(entries));
-	struct cell bytes = cell_number((int64_t)entries->budget);
-	int64_t row = entries->row;
 	entries->rows = entries->bytes = 0;
 	entries->reading = ENTRIES_ROWS;
-	if (filter->by != ENTRY_FILTER_BY_RECIPIENT)
-		batch_read(call, kind, entries, (struct cell[]){ next, kinds, amount, bytes });
-	else
-		batch_read(call, kind, entries,
-			(struct cell[]){
-				cell_text(filter->recipient_id), next, cell_number(row + 1), kinds, amount, bytes });
+	batch_read(call, &walks[entries->newest_first], entries,
+		(struct cell[]){ cell_number(entries->next), cell_number((int64_t)entries->filter->kinds),
+			cell_number((int64_t)rows_at_once(entries)), cell_number((int64_t)entries->budget) });
 }
 
 /* No bound of the times is in the statements: `next` begins at one, and reading ends behind the other. */
@@ -259,32 +226,50 @@ static const struct read_kind indices_by[] = {
 		.row = index_row },
 };
 
-static const struct read_kind rare[2] = { { .statement = &sql_entries_rare_forward,
-						  .from = READ_AUDIT,
-						  .types = { PG_INT8, PG_INT8, PG_INT4 },
-						  .row = index_row },
-	{ .statement = &sql_entries_rare_backward,
+#define RARE_TYPES                                                                                                     \
+	{                                                                                                              \
+		PG_INT8, PG_INT8, PG_INT4                                                                              \
+	}
+#define RECIPIENT_TYPES                                                                                                \
+	{                                                                                                              \
+		PG_TEXT, PG_INT8, PG_INT8, PG_INT4                                                                     \
+	}
+static const struct read_kind rare[2] = {
+	{ .statement = &sql_entries_rare_forward, .from = READ_AUDIT, .types = RARE_TYPES, .row = index_row },
+	{ .statement = &sql_entries_rare_backward, .from = READ_AUDIT, .types = RARE_TYPES, .row = index_row },
+};
+static const struct read_kind recipient[2] = {
+	{ .statement = &sql_entries_of_recipient_forward,
 		.from = READ_AUDIT,
-		.types = { PG_INT8, PG_INT8, PG_INT4 },
-		.row = index_row } };
+		.types = RECIPIENT_TYPES,
+		.row = index_row },
+	{ .statement = &sql_entries_of_recipient_backward,
+		.from = READ_AUDIT,
+		.types = RECIPIENT_TYPES,
+		.row = index_row },
+};
 
 static void ask_indices(struct call *call, struct entries *entries)
 {
 	const struct entry_filter *filter = entries->filter;
+	struct cell next = cell_number(entries->next), kinds = cell_number((int64_t)filter->kinds);
+	struct cell amount = cell_number((int64_t)entries->index_max);
 	entries->index_count = 0;
 	entries->reading = ENTRIES_INDICES;
 	if (filter->by == ENTRY_FILTER_BY_RARE) {
-		batch_read(call, &rare[entries->newest_first], entries,
-			(struct cell[]){ cell_number(entries->next), cell_number((int64_t)filter->kinds),
-				cell_number((int64_t)entries->index_max) });
+		batch_read(call, &rare[entries->newest_first], entries, (struct cell[]){ next, kinds, amount });
+		return;
+	}
+	if (filter->by == ENTRY_FILTER_BY_RECIPIENT) {
+		batch_read(call, &recipient[entries->newest_first], entries,
+			(struct cell[]){ cell_text(filter->recipient_id), next, kinds, amount });
 		return;
 	}
 	batch_read(call, &indices_by[filter->by], entries,
 		(struct cell[]){ cell_bytes(filter->disclosure_text ? filter->disclosure_id : NULL, 16),
 			cell_text(filter->subject_id), cell_text(filter->booking_id),
 			cell_number(entries->newest_first ? -1 : 1),
-			cell_number(entries->newest_first ? entries->next : entries->next - 1),
-			cell_number((int64_t)entries->index_max) });
+			cell_number(entries->newest_first ? entries->next : entries->next - 1), amount });
 }
 
 static bool asked_for(const struct entries *entries, int64_t index)
@@ -310,7 +295,7 @@ static void bodies_row(struct call *call, void *target, const PGresult *result, 
 	const uint8_t *bodies = (const uint8_t *)PQgetvalue(result, row, 2), *body;
 	size_t size = (size_t)PQgetlength(result, row, 2), offset = 0, length, count = 0;
 	int64_t first = row_int(result, row, 1);
-	while (!ledger_next_body(bodies, size, &offset, &body, &length))
+	while (!tile_next_entry(bodies, size, &offset, &body, &length))
 		count++;
 	for (size_t i = 0; i < count && !entries->stopped; i++) {
 		int64_t index = first + (int64_t)(entries->newest_first ? count - 1 - i : i);
@@ -319,7 +304,7 @@ static void bodies_row(struct call *call, void *target, const PGresult *result, 
 			continue;
 		offset = 0;
 		for (int64_t at = first; at <= index; at++)
-			ledger_next_body(bodies, size, &offset, &body, &length);
+			tile_next_entry(bodies, size, &offset, &body, &length);
 		consider(call, entries, index, body, length);
 		pass(entries, entries->newest_first ? index : index + 1);
 	}
@@ -454,7 +439,7 @@ void entries_ask(struct call *call, struct entries *entries)
 		ask_leaves(call, entries);
 	else if (entries->reading == ENTRIES_INDICES)
 		ask_bodies(call, entries);
-	else if (entries->filter->by >= ENTRY_FILTER_BY_RARE)
+	else if (entries->filter->by)
 		ask_indices(call, entries);
 	else {
 		if (entries->readings > 1 && entries->budget * 2 <= entries->budget_max)

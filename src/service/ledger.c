@@ -1,23 +1,11 @@
 #include "service/ledger.h"
 
+#include "pure/tile.h"
 #include "pure/time.h"
 #include "service/batch.h"
 #include "sql.h"
 
 #include <needtoknow/v1/ledger.pb-c.h>
-
-int ledger_next_body(const uint8_t *bodies, size_t size, size_t *offset, const uint8_t **body, size_t *length)
-{
-	if (size - *offset < 2)
-		return -1;
-	size_t found = (size_t)bodies[*offset] << 8 | bodies[*offset + 1];
-	if (size - *offset - 2 < found)
-		return -1;
-	*body = bodies + *offset + 2;
-	*length = found;
-	*offset += 2 + found;
-	return 0;
-}
 
 static int64_t recorded_at(struct call *call, const uint8_t *body, size_t length)
 {
@@ -36,7 +24,7 @@ static void line_row(struct call *call, void *target, const PGresult *result, in
 	const uint8_t *bodies = (const uint8_t *)PQgetvalue(result, row, 2), *body;
 	size_t size = (size_t)PQgetlength(result, row, 2), offset = 0, length;
 	uint64_t index = (uint64_t)row_int(result, row, 1);
-	for (; !ledger_next_body(bodies, size, &offset, &body, &length); index++) {
+	for (; !tile_next_entry(bodies, size, &offset, &body, &length); index++) {
 		if (index != line->recorded.index)
 			continue;
 		line->body = arena_memdup(call->arena, body, length);

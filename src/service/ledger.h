@@ -23,8 +23,4 @@ struct ledger_line {
  */
 void ledger_read(struct call *call, uint64_t index, struct ledger_line *out);
 
-/* Walks a row's packed bodies: the body at *offset and its length, *offset past it; -1 at the end or when the row is
- * cut short. */
-int ledger_next_body(const uint8_t *bodies, size_t size, size_t *offset, const uint8_t **body, size_t *length);
-
 #endif
