@@ -250,12 +250,15 @@ static void refuse_flips(struct claim *c, struct merkle_hash *hash, unsigned fir
 	}
 }
 
-/* Nothing in it may change: no hash, in no place, and neither more nor fewer of them. */
+/* Nothing in it may change: no hash, in no place, and neither more nor fewer of them. Of larger trees, every eighth
+ * proof. */
 static void refuse_changes(const struct claim *right)
 {
 	const unsigned step = right->size <= 16 ? 1 : 199;
+	assert_int_equal(verify(right), 0);
+	if (right->size > 64 && (right->of + right->size) % 8 != 0)
+		return;
 	struct claim c = *right;
-	assert_int_equal(verify(&c), 0);
 	refuse_flips(&c, &c.of_hash, (unsigned)c.of, step);
 	refuse_flips(&c, &c.root, (unsigned)c.of, step);
 	for (size_t i = 0; i < c.count; i++) {
@@ -436,7 +439,7 @@ static void test_trees_of_any_size(void **state)
 	assert_int_equal(plan.count, 64);
 
 	uint64_t random = 5;
-	for (size_t i = 0; i < 20000; i++) {
+	for (size_t i = 0; i < 5000; i++) {
 		uint64_t size = (random_next(&random) >> (1 + random_next(&random) % 63)) + 1;
 		if (size <= INT64_MAX)
 			prove_alike(random_next(&random) % size, size);
