@@ -124,6 +124,7 @@ enum {
 	POLICY_NUMBER,
 	PSEUDONYM,
 	RELEASE,
+	LEFT_OUT,
 	DEVICE,
 	SENT_AT,
 	LEDGER_INDEX,
@@ -157,13 +158,14 @@ static Needtoknow__V1__ExposedRelease *release_found(struct call *call, struct e
 	const PGresult *result, int row, const struct policy_release *release)
 {
 	Needtoknow__V1__ExposedRelease *message = call_alloc(call, sizeof *message);
-	const struct released_fields *fields = released_fields(call, &exposure->fields, release);
+	const struct released_fields *fields =
+		released_fields(call, &exposure->fields, release, (uint64_t)row_int(result, row, LEFT_OUT));
 	if (!message || !fields)
 		return NULL;
 	needtoknow__v1__exposed_release__init(message);
 	message->name = (char *)release->name;
 	message->fields = fields->names;
-	message->n_fields = release->field_count;
+	message->n_fields = fields->count;
 	message->device = (char *)row_text(result, row, DEVICE, call);
 	message->held_from = timestamp_message(call, row_time(result, row, SENT_AT));
 	message->held_until = timestamp_message(call, row_time(result, row, DELETED_AT));

@@ -23,21 +23,24 @@ const struct policy_service *released_service(struct call *call, int policy_numb
 }
 
 const struct released_fields *released_fields(
-	struct call *call, struct released_fields **known, const struct policy_release *release)
+	struct call *call, struct released_fields **known, const struct policy_release *release, uint64_t left_out)
 {
 	struct released_fields *fields;
-	LL_SEARCH_SCALAR(*known, fields, release, release);
-	if (fields)
-		return fields;
+	LL_FOREACH (*known, fields)
+		if (fields->release == release && fields->left_out == left_out)
+			return fields;
 	fields = call_alloc(call, sizeof *fields);
 	char **names = call_alloc(call, (release->field_count + 1) * sizeof *names);
 	if (!fields || !names)
 		return NULL;
 	fields->release = release;
+	fields->left_out = left_out;
 	fields->names = names;
 	for (size_t i = 0; i < release->field_count; i++) {
-		names[i] = (char *)release->fields[i]->name;
-		fields->bytes += strlen(names[i]) + FIELD_FRAMING;
+		if (left_out >> i & 1)
+			continue;
+		names[fields->count] = (char *)release->fields[i]->name;
+		fields->bytes += strlen(names[fields->count++]) + FIELD_FRAMING;
 	}
 	LL_PREPEND(*known, fields);
 	return fields;

@@ -74,13 +74,13 @@ static Needtoknow__V1__ReportedRelease *release_message(struct call *call, struc
 	const struct policy_release *from, const struct disclosure *disclosure)
 {
 	Needtoknow__V1__ReportedRelease *message = call_alloc(call, sizeof *message);
-	const struct released_fields *fields = released_fields(call, &report->fields, from);
+	const struct released_fields *fields = released_fields(call, &report->fields, from, 0);
 	if (!message || !fields)
 		return NULL;
 	needtoknow__v1__reported_release__init(message);
 	message->name = (char *)from->name;
 	message->fields = fields->names;
-	message->n_fields = from->field_count;
+	message->n_fields = fields->count;
 	message->due_at = timestamp_message(call, disclosure_due_at(disclosure, from));
 	return message;
 }
@@ -183,6 +183,19 @@ static enum step_result report_ask(struct call *call)
 
 /* ---- read: of each disclosure what was sent, and the orders to delete ---- */
 
+/* What a narrower policy had left out of all that was sent of a release is not in it. */
+static void leave_out(struct call *call, const struct shared *shared, size_t number, uint64_t left_out)
+{
+	struct report *report = call->state;
+	Needtoknow__V1__ReportedRelease *release = shared->message->releases[number];
+	const struct released_fields *fields =
+		released_fields(call, &report->fields, &shared->service->releases[number], left_out);
+	if (!fields)
+		return;
+	release->fields = fields->names;
+	release->n_fields = fields->count;
+}
+
 static void sending_row(struct call *call, void *target, const PGresult *result, int row)
 {
 	const struct shared *shared = target;
@@ -191,6 +204,8 @@ static void sending_row(struct call *call, void *target, const PGresult *result,
 		return;
 	Needtoknow__V1__ReportedRelease *release = shared->message->releases[number];
 	Needtoknow__V1__ReportedDelivery *delivery = call_alloc(call, sizeof *delivery);
+	if (!release->deliveries && row_int(result, row, 6) != 0)
+		leave_out(call, shared, (size_t)number, (uint64_t)row_int(result, row, 6));
 	if (!release->deliveries)
 		release->deliveries = call_alloc(call, (size_t)row_int(result, row, 1) * sizeof *release->deliveries);
 	if (!delivery || !release->deliveries)

@@ -20,7 +20,9 @@ CROSS JOIN LATERAL (SELECT * FROM needtoknow.right_in_force AS x WHERE x.subject
 ORDER BY u.ord, f.kind, f.purpose;
 
 -- name: report_sendings
-SELECT u.ord, count(*) OVER (PARTITION BY u.ord, s.release), s.release, s.ledger_index, s.sent_at, s.acknowledged_index IS NOT NULL
+-- Each sending, and which fields of its release were left out of all of them.
+SELECT u.ord, count(*) OVER (PARTITION BY u.ord, s.release), s.release, s.ledger_index, s.sent_at, s.acknowledged_index IS NOT NULL,
+	bit_and(s.left_out) OVER (PARTITION BY u.ord, s.release)
 FROM unnest($1::uuid[]) WITH ORDINALITY AS u(disclosure_id, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.sent AS x WHERE x.disclosure_id = u.disclosure_id OFFSET 0) AS s
 ORDER BY u.ord, s.release, s.ledger_index;
@@ -36,15 +38,15 @@ ORDER BY u.ord, w.ledger_index, w.device;
 -- What a recipient was ever sent, a line a disclosure, release and device, in the order of sharing; one line at least a disclosure, so that
 -- the asker knows how far this went. A device holds what it was sent until it said that it was deleted.
 SELECT u.ord, d.shared_index, count(*) OVER (PARTITION BY u.ord, d.shared_index), d.created_at < u.held_until, d.disclosure_id, d.subject_id, d.service, d.policy_number, k.pseudonym,
-	s.release, s.device, s.sent_at, s.ledger_index, CASE w.outcome WHEN 1 THEN w.confirmed_at END, CASE w.outcome WHEN 2 THEN w.ground END
+	s.release, s.left_out, s.device, s.sent_at, s.ledger_index, CASE w.outcome WHEN 1 THEN w.confirmed_at END, CASE w.outcome WHEN 2 THEN w.ground END
 FROM unnest($1::text[], $2::bigint[], $3::integer[], $4::text[], $5::timestamptz[]) WITH ORDINALITY
 	AS u(recipient_id, above, amount, device, held_until, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.recipient_id = u.recipient_id AND e.shared_index > u.above
 	ORDER BY e.shared_index LIMIT u.amount) AS d
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = d.subject_id OFFSET 0) AS k ON true
 LEFT JOIN LATERAL (
-	SELECT DISTINCT ON (x.release, x.device) x.release, x.device, x.sent_at, x.ledger_index
-	FROM needtoknow.sent AS x WHERE x.disclosure_id = d.disclosure_id ORDER BY x.release, x.device, x.ledger_index) AS s
+	SELECT x.release, x.device, min(x.sent_at) AS sent_at, min(x.ledger_index) AS ledger_index, bit_and(x.left_out) AS left_out
+	FROM needtoknow.sent AS x WHERE x.disclosure_id = d.disclosure_id GROUP BY x.release, x.device OFFSET 0) AS s
 	ON s.sent_at < u.held_until AND (u.device IS NULL OR s.device = u.device)
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.withdrawal AS x WHERE x.disclosure_id = d.disclosure_id AND x.device = s.device OFFSET 0) AS w
 	ON true

@@ -390,6 +390,25 @@ def test_a_recipient_that_nobody_registered_has_no_exposure(world):
     assert entry.recipient_id == "", "an identifier that was not found is not in an entry"
 
 
+def test_what_a_narrower_policy_left_out_was_neither_given_nor_held(world):
+    """Told as sent: field 0 was left out of the first sending, 0 and 2 of the second; together they are all but 0."""
+    person, recipient = world.person(), world.recipient()
+    shared = share(world, person, recipient, "at-once")
+    first, second = recipient.drain() + recipient.drain()
+    recipient.acknowledge(first)
+    for each, left_out in ((first, 0b001), (second, 0b101)):
+        world.sandbox.query("UPDATE needtoknow.sent SET left_out = %s WHERE ledger_index = %s", left_out, each.receipt.ledger_index)
+    fields = POLICY["services"]["at-once"]["releases"][0]["fields"]
+    (given,) = report_of(world.auditor, person.subject_id).recipients
+    assert [list(release.fields) for release in given.disclosures[0].releases] == [fields[1:]]
+    (exposed,) = exposure_of(world.auditor, recipient)
+    assert exposed.disclosure_id == shared.disclosure_id
+    assert [(list(release.fields), release.ledger_index) for release in exposed.releases] == [(fields[1:], first.receipt.ledger_index)]
+    world.sandbox.query("UPDATE needtoknow.sent SET left_out = 5 WHERE disclosure_id = %s", shared.disclosure_id)
+    (given,) = report_of(world.auditor, person.subject_id).recipients
+    assert list(given.disclosures[0].releases[0].fields) == [fields[1], fields[3]]
+
+
 # The register.
 
 def test_p9_the_register_is_the_policy_in_force(world):

@@ -101,6 +101,9 @@ UNION ALL
 SELECT r.disclosure_id, r.ledger_index, r.subject_id, r.booking_id FROM needtoknow.entry_reference AS r WHERE r.disclosure_id IS NOT NULL;
 GRANT SELECT ON needtoknow.entry_of_disclosure TO :"state_role", :"audit_role";
 
+-- Bit n: field n of the release, as the policy has it under which it was shared, was not sent, since a narrower policy was in force.
+ALTER TABLE needtoknow.sent ADD COLUMN left_out bigint NOT NULL DEFAULT 0;
+
 ALTER TABLE needtoknow.withdrawal ADD COLUMN confirmed_at timestamptz;
 UPDATE needtoknow.withdrawal AS w SET confirmed_at = l.recorded_at FROM needtoknow.ledger AS l
 WHERE w.confirmed_index IS NOT NULL AND w.confirmed_index >= l.first_index AND w.confirmed_index < l.first_index + l.count;
