@@ -261,7 +261,7 @@ static int remove_pruned(struct run *run)
 		fprintf(run->out, "pruned: bodies below entry %" PRIu64 " may go, says entry %" PRIu64 "\n", until,
 			number_of(result, 0, 1));
 	else
-		fprintf(run->out, "pruned: no entry says yet that bodies may go\n");
+		fprintf(run->out, "pruned: no entry that a checkpoint covers says yet that bodies may go\n");
 	PQclear(result);
 	if (!until)
 		return 0;

@@ -38,8 +38,14 @@ FROM needtoknow.head AS h;
 SELECT needtoknow.add_partition($1::bigint);
 
 -- name: maintain_pruned
--- The last PRUNED entry: below what, and which one it is.
-SELECT p.until, p.ledger_index FROM needtoknow.pruned AS p ORDER BY p.until DESC LIMIT 1;
+-- The last PRUNED entry that a checkpoint covers: below what, and which one it is. Whoever verifies up to a checkpoint must find there why
+-- a body is gone.
+SELECT p.until, p.ledger_index FROM needtoknow.pruned AS p
+CROSS JOIN LATERAL (SELECT e.first_index, e.count, e.kinds FROM needtoknow.ledger AS e WHERE e.first_index <= p.ledger_index
+	ORDER BY e.first_index DESC LIMIT 1) AS l
+WHERE p.ledger_index < (SELECT max(c.size) FROM needtoknow.checkpoint AS c)
+	AND p.ledger_index < l.first_index + l.count AND l.kinds & (1::bigint << 24) <> 0
+ORDER BY p.until DESC LIMIT 1;
 
 -- name: maintain_leaving
 -- Partitions all of whose entries may go: has its detaching begun, is it attached, and where does it end. A detaching may have been cut

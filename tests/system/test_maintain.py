@@ -32,7 +32,7 @@ def test_exactly_the_rows_wholly_below_what_was_pruned_go(scratch):
         scratch.append(count, recipient="sparkle")
     before = scratch.rows()
     done = scratch.maintain()
-    assert scratch.rows() == before and "no entry says yet" in done.stdout
+    assert scratch.rows() == before and "no entry that a checkpoint covers says yet" in done.stdout
     scratch.prune(256)
     assert "bodies: 200 entries in 2 rows removed" in scratch.maintain().stdout
     assert scratch.rows() == before[2:]
@@ -41,6 +41,23 @@ def test_exactly_the_rows_wholly_below_what_was_pruned_go(scratch):
     assert scratch.rows() == before[3:], "entries 512 to 599 of the row stay, and the row with them"
     assert "bodies: 0 entries in 0 rows removed" in scratch.maintain().stdout
     assert scratch.query("SELECT first_index FROM needtoknow.recipient_slice ORDER BY 1") == [(first,) for first, _ in before[3:]]
+
+
+def test_no_body_goes_before_a_checkpoint_covers_the_entry_that_says_why(scratch):
+    for _ in range(3):
+        scratch.append(200)
+    before = scratch.rows()
+    scratch.checkpoint(600)
+    scratch.query("INSERT INTO needtoknow.pruned VALUES (256, 599, clock_timestamp())")  # no PRUNED entry stands there
+    scratch.maintain()
+    assert scratch.rows() == before
+    index = scratch.append(1, kind=24)
+    scratch.query("INSERT INTO needtoknow.pruned VALUES (512, %s, clock_timestamp())", index)
+    scratch.maintain()
+    assert scratch.rows() == before, "nobody can see yet in what is signed why they are gone"
+    scratch.checkpoint(index + 1)
+    scratch.maintain()
+    assert scratch.rows() == before[2:]
 
 
 def test_many_rows_go_in_small_transactions(scratch):
@@ -205,7 +222,7 @@ def test_age_is_known_also_where_bodies_are_gone(scratch):
     scratch.append(256, age="20 d")
     scratch.append(10)
     for size, age in ((256, "39 d"), (512, "19 d")):
-        scratch.query("INSERT INTO needtoknow.checkpoint VALUES (%s, decode(repeat('00', 32), 'hex'), '', now() - %s::interval)", size, age)
+        scratch.checkpoint(size, age)
     old, young = scratch.disclosure(shared=1, ended=255), scratch.disclosure(shared=2, ended=257)
     scratch.prune(512)
     scratch.maintain()

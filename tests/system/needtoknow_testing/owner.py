@@ -60,30 +60,36 @@ class Scratch:
         return maintain(self.sandbox, *flags, uri=self.uri, **keywords)
 
     def rows(self):
-        """[(first_index, count)]"""
-        return self.query("SELECT first_index, count FROM needtoknow.ledger ORDER BY first_index")
+        """[(first_index, count)] but for PRUNED ones"""
+        return self.query("SELECT first_index, count FROM needtoknow.ledger WHERE kinds <> 1 << 24 ORDER BY first_index")
 
     def partitions(self):
         """[(begins, ends)]"""
         return self.query("SELECT begins, ends FROM needtoknow.ledger_partition ORDER BY begins")
 
-    def append(self, count, first=None, age="0 s", recipient=None):
+    def append(self, count, first=None, age="0 s", recipient=None, kind=1):
         """A packed row as a train writes it; the head goes with it. Its first index."""
         first = self.value("SELECT size FROM needtoknow.head") if first is None else first
-        bodies = [protos.ledger.LedgerEntry(kind=1, actor="system", recipient_id=recipient or "", device=str(first + at)).SerializeToString()
+        bodies = [protos.ledger.LedgerEntry(kind=kind, actor="system", recipient_id=recipient or "", device=str(first + at)).SerializeToString()
                   for at in range(count)]
         packed = b"".join(struct.pack(">H", len(body)) + body for body in bodies)
         self.query("INSERT INTO needtoknow.ledger (first_index, count, recorded_at, kinds, train_id, bodies)"
-                   " VALUES (%s, %s, clock_timestamp() - %s::interval, 2, %s, %s)", first, count, age, b"\0" * 16, packed)
+                   " VALUES (%s, %s, clock_timestamp() - %s::interval, 1::bigint << %s, %s, %s)", first, count, age, kind, b"\0" * 16, packed)
         if recipient:
-            self.query("INSERT INTO needtoknow.recipient_slice VALUES (%s, %s, 0, 0, %s)", recipient, first, len(packed))
+            self.query("INSERT INTO needtoknow.recipient_slice (recipient_id, first_index) VALUES (%s, %s)", recipient, first)
         self.query("UPDATE needtoknow.head SET size = %s", first + count)
         self.leaves = getattr(self, "leaves", []) + [leaf_hash(body) for body in bodies]
         return first
 
     def prune(self, until):
-        """As the PRUNED entry does."""
-        self.query("INSERT INTO needtoknow.pruned VALUES (%s, %s, clock_timestamp())", until, until)
+        """As the daemon does, and the signer after it."""
+        index = self.append(1, kind=24)
+        self.query("INSERT INTO needtoknow.pruned VALUES (%s, %s, clock_timestamp())", until, index)
+        self.checkpoint(index + 1)
+
+    def checkpoint(self, size, age="0 s"):
+        self.query("INSERT INTO needtoknow.checkpoint VALUES (%s, decode(repeat('00', 32), 'hex'), '', clock_timestamp() - %s::interval)",
+                   size, age)
 
     def policy(self, disclosures="1y"):
         text = POLICY.read_text().replace("disclosures: 1y", f"disclosures: {disclosures}")
