@@ -44,7 +44,7 @@ struct entries {
 		ENTRIES_NOTHING,
 		ENTRIES_BOUNDS, /* from and until which index the times reach */
 		ENTRIES_ROWS,
-		ENTRIES_INDICES, /* of a subject, booking, disclosure or rare kind; their bodies next */
+		ENTRIES_INDICES, /* of what the filter names; their bodies next */
 		ENTRIES_BODIES,
 		ENTRIES_LEAVES, /* of the gap */
 	} reading;
@@ -52,7 +52,6 @@ struct entries {
 	int64_t lower, upper; /* indices from lower to before upper may match */
 	bool stopped; /* nothing more is taken of it */
 	size_t rows, bytes;
-	int64_t row; /* by recipient: the packed row that was looked at last; -1 */
 	int64_t gap, gap_end; /* entries whose row is gone */
 	int64_t *indices;
 	size_t index_count, index_max;

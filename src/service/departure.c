@@ -5,6 +5,7 @@
 #include "sql.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 #include <uthash.h>
 
@@ -48,13 +49,14 @@ static const struct {
 		{ PG_INT8, PG_UUID, PG_TEXT, PG_TEXT, PG_TEXT, PG_TEXT } },
 	[WRITE_VERIFIER_KEY] = { &sql_write_verifier_key, { PG_INT8, PG_TEXT } },
 	[WRITE_PRUNED] = { &sql_write_pruned, { PG_INT8, PG_INT8, PG_TIMESTAMPTZ } },
-	[WRITE_RECIPIENT_SLICE] = { &sql_write_recipient_slice, { PG_TEXT, PG_INT8, PG_INT4, PG_INT4, PG_INT4 } },
+	[WRITE_RECIPIENT_SLICE] = { &sql_write_recipient_slice, { PG_TEXT, PG_INT8, PG_TEXT, PG_INT8 } },
 };
 
-/* Where a recipient's entries stand in the packed row: from its first to behind its last. */
+/* A recipient's entries in the packed row. */
 struct slice {
 	char *recipient_id;
-	size_t ordinal, at, end;
+	struct buffer ordinals; /* `3,17,18` */
+	uint64_t kinds;
 	UT_hash_handle hh;
 };
 
@@ -87,6 +89,7 @@ static void forget_slices(struct departure *departure)
 	struct slice *slice, *next;
 	HASH_ITER (hh, departure->slices, slice, next) {
 		HASH_DEL(departure->slices, slice);
+		buffer_release(&slice->ordinals);
 		mem_free(slice->recipient_id);
 		mem_free(slice);
 	}
@@ -131,19 +134,24 @@ int64_t departure_now(const struct departure *departure)
 	return departure->now;
 }
 
-/* The entry that begins at `at` and ends where the bodies end now is one of this recipient's. */
-static void extend_slice(struct departure *departure, const char *recipient_id, size_t at)
+/* The entry that comes next is one of this recipient's. */
+static void extend_slice(struct departure *departure, const char *recipient_id, unsigned kind)
 {
+	char ordinal[24];
 	struct slice *slice;
 	HASH_FIND_STR(departure->slices, recipient_id, slice);
 	if (!slice) {
 		slice = mem_calloc(1, sizeof *slice);
 		slice->recipient_id = mem_strdup(recipient_id);
-		slice->ordinal = departure_entries(departure);
-		slice->at = at;
+		buffer_init(&slice->ordinals, BODIES_MAX);
 		HASH_ADD_KEYPTR(hh, departure->slices, slice->recipient_id, strlen(slice->recipient_id), slice);
 	}
-	slice->end = departure->bodies.length;
+	int length = snprintf(
+		ordinal, sizeof ordinal, slice->ordinals.length ? ",%zu" : "%zu", departure_entries(departure));
+	int failed = buffer_append(&slice->ordinals, ordinal, (size_t)length);
+	assert(!failed);
+	(void)failed;
+	slice->kinds |= UINT64_C(1) << kind;
 }
 
 struct recorded departure_entry(struct departure *departure, Needtoknow__V1__LedgerEntry *entry)
@@ -167,7 +175,7 @@ struct recorded departure_entry(struct departure *departure, Needtoknow__V1__Led
 	merkle_leaf(body, length, &recorded.leaf);
 	buffer_commit(&departure->bodies, length);
 	if (entry->recipient_id && *entry->recipient_id)
-		extend_slice(departure, entry->recipient_id, at);
+		extend_slice(departure, entry->recipient_id, (unsigned)entry->kind);
 	merkle_append(&departure->frontier, &recorded.leaf);
 	departure->kinds |= UINT64_C(1) << entry->kind;
 	entry->recorded_at = NULL;
@@ -195,6 +203,11 @@ uint64_t departure_first_index(const struct departure *departure)
 const struct merkle_frontier *departure_frontier(const struct departure *departure)
 {
 	return &departure->frontier;
+}
+
+bool departure_carries(const struct departure *departure, Needtoknow__V1__EntryKind kind)
+{
+	return departure->kinds >> kind & 1;
 }
 
 bool departure_loaded(const struct departure *departure)
@@ -234,8 +247,8 @@ static void write_slices(struct departure *departure)
 	HASH_ITER (hh, departure->slices, slice, next)
 		departure_write(departure, WRITE_RECIPIENT_SLICE,
 			(struct cell[]){ cell_text(slice->recipient_id), cell_number((int64_t)departure->first_index),
-				cell_number((int64_t)slice->ordinal), cell_number((int64_t)slice->at),
-				cell_number((int64_t)(slice->end - slice->at)) });
+				cell_bytes(slice->ordinals.data, slice->ordinals.length),
+				cell_number((int64_t)slice->kinds) });
 	forget_slices(departure);
 }
 

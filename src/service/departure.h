@@ -65,6 +65,8 @@ void departure_write(struct departure *departure, enum write_kind kind, const st
 size_t departure_entries(const struct departure *departure);
 uint64_t departure_first_index(const struct departure *departure);
 const struct merkle_frontier *departure_frontier(const struct departure *departure);
+/* An entry of this kind is in it. */
+bool departure_carries(const struct departure *departure, Needtoknow__V1__EntryKind kind);
 /* Something is to be written. */
 bool departure_loaded(const struct departure *departure);
 

@@ -68,8 +68,38 @@ CROSS JOIN LATERAL (SELECT i.ledger_index
 	GROUP BY i.ledger_index ORDER BY i.ledger_index * u.dir LIMIT u.amount) AS e
 ORDER BY u.ord, e.ledger_index * u.dir;
 
+-- name: entries_of_recipient_forward
+-- From the row that holds `next` on, or from the first that was not pruned. The row of `next` may have none behind it: hence one row more.
+SELECT u.ord, e.ledger_index
+FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::integer[]) WITH ORDINALITY AS u(recipient_id, next, kinds, amount, ord)
+CROSS JOIN LATERAL (SELECT s.first_index + o.ordinal AS ledger_index
+	FROM (SELECT * FROM needtoknow.recipient_slice AS r WHERE r.recipient_id = u.recipient_id AND r.kinds & u.kinds <> 0
+			AND r.first_index >= coalesce(
+				(SELECT f.first_index FROM needtoknow.ledger AS f WHERE f.first_index <= u.next ORDER BY f.first_index DESC LIMIT 1),
+				(SELECT f.first_index FROM needtoknow.ledger AS f WHERE f.first_index >= 0 ORDER BY f.first_index LIMIT 1), 0)
+		ORDER BY r.first_index LIMIT u.amount + 1) AS s
+	CROSS JOIN LATERAL unnest(coalesce(s.ordinals, ARRAY(SELECT generate_series(0, l.count - 1)
+		FROM needtoknow.ledger AS l WHERE l.first_index = s.first_index))) AS o(ordinal)
+	WHERE s.first_index + o.ordinal >= u.next
+	ORDER BY s.first_index + o.ordinal LIMIT u.amount) AS e
+ORDER BY u.ord, e.ledger_index;
+
+-- name: entries_of_recipient_backward
+SELECT u.ord, e.ledger_index
+FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::integer[]) WITH ORDINALITY AS u(recipient_id, next, kinds, amount, ord)
+CROSS JOIN LATERAL (SELECT s.first_index + o.ordinal AS ledger_index
+	FROM (SELECT * FROM needtoknow.recipient_slice AS r WHERE r.recipient_id = u.recipient_id AND r.kinds & u.kinds <> 0
+			AND r.first_index < u.next AND r.first_index >= coalesce(
+				(SELECT f.first_index FROM needtoknow.ledger AS f WHERE f.first_index >= 0 ORDER BY f.first_index LIMIT 1), 0)
+		ORDER BY r.first_index DESC LIMIT u.amount + 1) AS s
+	CROSS JOIN LATERAL unnest(coalesce(s.ordinals, ARRAY(SELECT generate_series(0, l.count - 1)
+		FROM needtoknow.ledger AS l WHERE l.first_index = s.first_index))) AS o(ordinal)
+	WHERE s.first_index + o.ordinal < u.next
+	ORDER BY s.first_index + o.ordinal DESC LIMIT u.amount) AS e
+ORDER BY u.ord, e.ledger_index DESC;
+
 -- name: entries_rare_forward
--- By the index ledger_rare alone, whose predicate must stand here word for word. `next` as below: the first row may have none behind it.
+-- By the index ledger_rare alone, whose predicate must stand here word for word.
 SELECT u.ord, e.ledger_index
 FROM unnest($1::bigint[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(next, kinds, amount, ord)
 CROSS JOIN LATERAL (SELECT l.first_index + o.ordinal AS ledger_index
@@ -100,38 +130,6 @@ ORDER BY u.ord, e.ledger_index DESC;
 
 -- What follows reads packed rows in one direction from the index `next` on (oldest first: at or after it; newest first: before it): at most
 -- `amount` rows, and none behind the first `bytes` of bodies. Bodies are cut out at the very end: no sort carries them.
-
--- name: recipient_slices_forward
--- `row` is the first packed row not yet looked at, 0 to begin with. What was pruned is passed over.
-SELECT s.ord, s.first_index, s.first_index + s.ordinal, s.until, substring(s.bodies FROM s.at + 1 FOR s.length), s.length
-FROM (SELECT u.ord, w.first_index, w.ordinal, w.at, w.length, l.first_index + l.count AS until,
-		CASE WHEN l.kinds & u.kinds <> 0 THEN l.bodies END AS bodies
-	FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::integer[], $6::integer[]) WITH ORDINALITY
-		AS u(recipient_id, next, row, kinds, amount, bytes, ord)
-	CROSS JOIN LATERAL (SELECT p.*, sum(p.length) OVER (ORDER BY p.first_index) - p.length AS before
-		FROM (SELECT * FROM needtoknow.recipient_slice AS r WHERE r.recipient_id = u.recipient_id AND r.first_index >= u.row
-				AND r.first_index >= coalesce(
-					(SELECT e.first_index FROM needtoknow.ledger AS e WHERE e.first_index <= u.next ORDER BY e.first_index DESC LIMIT 1),
-					(SELECT e.first_index FROM needtoknow.ledger AS e WHERE e.first_index >= 0 ORDER BY e.first_index LIMIT 1), 0)
-			ORDER BY r.first_index LIMIT u.amount) AS p) AS w
-	LEFT JOIN LATERAL (SELECT * FROM needtoknow.ledger AS e WHERE e.first_index = w.first_index OFFSET 0) AS l ON true
-	WHERE w.before < u.bytes
-	ORDER BY u.ord, w.first_index OFFSET 0) AS s;
-
--- name: recipient_slices_backward
-SELECT s.ord, s.first_index, s.first_index + s.ordinal, s.until, substring(s.bodies FROM s.at + 1 FOR s.length), s.length
-FROM (SELECT u.ord, w.first_index, w.ordinal, w.at, w.length, l.first_index + l.count AS until,
-		CASE WHEN l.kinds & u.kinds <> 0 THEN l.bodies END AS bodies
-	FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::integer[], $6::integer[]) WITH ORDINALITY
-		AS u(recipient_id, next, row, kinds, amount, bytes, ord)
-	CROSS JOIN LATERAL (SELECT p.*, sum(p.length) OVER (ORDER BY p.first_index DESC) - p.length AS before
-		FROM (SELECT * FROM needtoknow.recipient_slice AS r WHERE r.recipient_id = u.recipient_id AND r.first_index < u.next
-				AND r.first_index >= coalesce(
-					(SELECT e.first_index FROM needtoknow.ledger AS e WHERE e.first_index >= 0 ORDER BY e.first_index LIMIT 1), 0)
-			ORDER BY r.first_index DESC LIMIT u.amount) AS p) AS w
-	LEFT JOIN LATERAL (SELECT * FROM needtoknow.ledger AS e WHERE e.first_index = w.first_index OFFSET 0) AS l ON true
-	WHERE w.before < u.bytes
-	ORDER BY u.ord, w.first_index DESC OFFSET 0) AS s;
 
 -- name: ledger_walk_forward
 -- The first row from the mark at or before `next` on; a row that is longer than `bytes` comes in pieces, each of a mark at least.

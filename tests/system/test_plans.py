@@ -82,8 +82,8 @@ def test_a_statement_finds_its_rows_by_key(planner, name, text):
 @pytest.mark.parametrize("name,index,condition", [
     ("entries_rare_forward", "kinds_idx", "first_index"), ("entries_rare_backward", "kinds_idx", "first_index"),
     ("ledger_bounds", "recorded_at", "recorded_at"),
-    ("recipient_slices_forward", "recipient_slice_pkey", "recipient_id = "),
-    ("recipient_slices_backward", "recipient_slice_pkey", "recipient_id = ")])
+    ("entries_of_recipient_forward", "recipient_slice_pkey", "recipient_id = "),
+    ("entries_of_recipient_backward", "recipient_slice_pkey", "recipient_id = ")])
 def test_a_walk_goes_by_the_index_made_for_it(planner, name, index, condition):
     plan = "\n".join(plan_of(planner, name, dict(statements())[name]))
     assert re.search(rf"using \S*{index}\S* on .*\n\s*Index Cond: .*{condition}", plan), plan

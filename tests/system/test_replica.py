@@ -106,7 +106,7 @@ def test_auditors_read_from_the_standby_and_nowhere_else(replicated):
     report = auditor.audit.GetSubjectReport(audit_pb2.GetSubjectReportRequest(subject_id=person.subject_id), timeout=20)
     assert [each.disclosure_id for group in report.recipients for each in group.disclosures] == [disclosure.disclosure_id]
     log = standby.log()
-    for statement in ("entries_of_subject", "ledger_bodies_around", "recipient_slices_forward", "ledger_walk_forward"):
+    for statement in ("entries_of_subject", "ledger_bodies_around", "entries_of_recipient_forward", "ledger_walk_forward"):
         assert f"execute {statement}" in log, f"{statement} ran on the standby"
     where = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'needtoknow audit'"
     assert standby.query(where)[0][0] == 1 and world.sandbox.query(where)[0][0] == 0

@@ -65,19 +65,18 @@ CREATE INDEX ledger_recorded_at ON needtoknow.ledger (recorded_at, first_index);
 -- who looks for what is rare walks these alone.
 CREATE INDEX ledger_rare ON needtoknow.ledger (first_index) INCLUDE (kinds) WHERE kinds & ~1818::bigint <> 0;
 
--- Which trains carry something of a recipient, and in which slice of the packed row it stands. An index of each kind of entry by recipient
--- would cost an insertion an entry; this costs one a recipient and train.
+-- Which entries of which trains name a recipient. An index of each entry by recipient would cost an insertion an entry; this costs one a
+-- recipient and train.
 CREATE TABLE needtoknow.recipient_slice (
-	recipient_id text    NOT NULL,
-	first_index  bigint  NOT NULL,   -- the packed row
-	ordinal      integer NOT NULL,   -- of the slice's first entry in the row, from 0
-	at           integer NOT NULL,   -- the slice: bytes of the row's bodies, from 0
-	length       integer NOT NULL,
+	recipient_id text      NOT NULL,
+	first_index  bigint    NOT NULL,            -- the packed row
+	ordinals     integer[],                     -- of its entries, counted from 0, in order; NULL: any may be
+	kinds        bigint    NOT NULL DEFAULT -1, -- theirs, as in the ledger
 	PRIMARY KEY (recipient_id, first_index)
 );
--- Of what was recorded before; whole rows.
-INSERT INTO needtoknow.recipient_slice (recipient_id, first_index, ordinal, at, length)
-SELECT DISTINCT e.recipient_id, l.first_index, 0, 0, length(l.bodies)
+-- Of what was recorded before.
+INSERT INTO needtoknow.recipient_slice (recipient_id, first_index)
+SELECT DISTINCT e.recipient_id, l.first_index
 FROM needtoknow.entry_of AS e
 JOIN needtoknow.ledger AS l ON e.ledger_index >= l.first_index AND e.ledger_index < l.first_index + l.count
 WHERE e.recipient_id IS NOT NULL;
