@@ -1,9 +1,9 @@
 #include "daemon/check.h"
 
 #include "base/memory.h"
+#include "catalogue/catalogue.h"
 #include "daemon/check_seen.h"
 #include "io/database.h"
-#include "service/catalogue.h"
 #include "sql.h"
 
 #include <errno.h>

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "pure/identity.h"
 #include "pure/source_select.h"
-#include "service/catalogue.h"
+#include "catalogue/catalogue.h"
 #include "service/policy_activation.h"
 #include "service/rules.h"
 #include "service/service.h"

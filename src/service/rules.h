@@ -1,7 +1,7 @@
 #ifndef NEEDTOKNOW_SERVICE_RULES_H
 #define NEEDTOKNOW_SERVICE_RULES_H
 
-#include "service/catalogue.h"
+#include "catalogue/catalogue.h"
 #include "service/rulebook.h"
 
 /* One policy in use, with the statements that read what its rules need. For the rulebook, which owns them. */

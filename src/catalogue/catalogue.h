@@ -1,5 +1,5 @@
-#ifndef NEEDTOKNOW_SERVICE_CATALOGUE_H
-#define NEEDTOKNOW_SERVICE_CATALOGUE_H
+#ifndef NEEDTOKNOW_CATALOGUE_CATALOGUE_H
+#define NEEDTOKNOW_CATALOGUE_CATALOGUE_H
 
 #include "io/database.h"
 #include "pure/policy.h"

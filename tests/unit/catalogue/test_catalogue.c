@@ -1,6 +1,6 @@
 /* Policies against a live database: what fits, what does not, and what the role may see too much of (P2). */
 #include "database_scene.h"
-#include "service/catalogue.h"
+#include "catalogue/catalogue.h"
 #include "support/check.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "service/catalogue.h"
+#include "catalogue/catalogue.h"
 
 #include "base/arena.h"
 #include "base/buffer.h"
