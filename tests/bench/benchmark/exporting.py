@@ -5,7 +5,7 @@ import shutil
 
 def rate(report, entries):
     return {"entries": entries, "seconds": report["seconds"], "cpu_seconds": report["cpu_seconds"], "per_second": entries / report["seconds"],
-            "per_cpu_second": entries / report["cpu_seconds"], "resident_bytes": report["resident_bytes"]}
+            "per_cpu_second": entries / report["cpu_seconds"]}
 
 
 def tree_bytes(directory):

@@ -91,7 +91,8 @@ class Filled(Setting):
         """needtoknow as the auditor: its seconds, CPU seconds, and what it printed."""
         certificates = self.directory / "sandbox" / "certs"
         environment = {**os.environ, "NEEDTOKNOW_ADDRESS": self.values["ADDRESS"], "NEEDTOKNOW_CA": str(certificates / "ca.crt"),
-                       "NEEDTOKNOW_CERT": str(certificates / "auditor.crt"), "NEEDTOKNOW_KEY": str(certificates / "auditor.key")}
+                       "NEEDTOKNOW_CERT": str(certificates / "auditor.crt"), "NEEDTOKNOW_KEY": str(certificates / "auditor.key"),
+                       "NEEDTOKNOW_VKEY": str(self.verifier_key())}
         started = time.monotonic()
         with subprocess.Popen([self.build / "bin" / "needtoknow", *map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, env=environment) as process:
@@ -100,5 +101,4 @@ class Filled(Setting):
             process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             raise RuntimeError(f"needtoknow {' '.join(map(str, words))} ended with {process.returncode}:\n{said[-2000:]}")
-        return {"seconds": time.monotonic() - started, "cpu_seconds": usage.ru_utime + usage.ru_stime, "said": said,
-                "resident_bytes": usage.ru_maxrss * 1024}
+        return {"seconds": time.monotonic() - started, "cpu_seconds": usage.ru_utime + usage.ru_stime, "said": said}

@@ -1,5 +1,6 @@
 """The record of tests/bench/ledger, and its table for people."""
 
+SIZES = ("small", "large")
 RATIO = 1.5  # to the smaller ledger's, at most
 EXPORT, VERIFY, APPEND = 200_000, 1_000_000, 0.9
 
@@ -14,15 +15,16 @@ def verdict(held):
 
 
 def question_lines(record):
-    lines = [f"{'':<40}{'100,000':>16}{record['sizes']['large']['entries']:>18,}{'ratio':>8}{'target':>10}",
-             f"{'':<40}{'p50':>8}{'p99':>8}{'p50':>10}{'p99':>8}"]
+    lines = [f"{'':<40}{record['sizes']['small']['entries']:>26,}{record['sizes']['large']['entries']:>26,}{'ratio':>8}{'target':>10}",
+             f"{'':<40}" + f"{'p50':>10}{'p99':>8}{'CPU':>8}" * 2]
     for name, row in record["questions"].items():
         if "refused" in row:
             lines.append(f"{name:<40} {row['refused'][:60]}")
             continue
         small, large = row["small"], row["large"]
         ratio = large["p50"] / small["p50"]
-        line = f"{name:<40}{small['p50']:>8.2f}{small['p99']:>8.2f}{large['p50']:>10.2f}{large['p99']:>8.2f}{ratio:>8.2f}"
+        line = f"{name:<40}" + "".join(f"{row[size]['p50']:>10.2f}{row[size]['p99']:>8.2f}{row[size]['cpu']:>8.2f}" for size in SIZES)
+        line += f"{ratio:>8.2f}"
         if row["limit"]:
             line += f"{'< ' + str(row['limit']) + ' ms':>10}  {verdict(large['p50'] < row['limit'] and ratio <= RATIO)}"
         lines.append(line)
@@ -33,7 +35,7 @@ def table(record):
     large, export, append, audited = (record[name] for name in ("sizes", "export", "appending", "auditors"))
     large = large["large"]
     lines = ["milliseconds of an answer, by a gRPC client in Python on the same machine; its own part is in `floor`; a listing and a report",
-             "commit an entry first, which `nobody's` shows alone", ""]
+             "commit an entry first, which `nobody's` shows alone; CPU is the daemon's and PostgreSQL's, for an answer", ""]
     lines += question_lines(record) + [""]
     lines.append(f"the signer tiled and signed        {large['signing']['entries_per_second']:>12,.0f} entries/s")
     lines.append(f"export-tiles                       {export['export']['per_second']:>12,.0f} entries/s   target {EXPORT:,}  "
@@ -52,8 +54,7 @@ def table(record):
         lines.append(f"{words:<35}{row['bookings_per_second']['median']:>12,.0f} /s; at {audited['rate']} a second, values received "
                      f"p50 {row['milliseconds']['p50']:.1f} p99 {row['milliseconds']['p99']:.1f} ms")
     lines.append(f"  meanwhile {audited['asked']:,} questions and {audited['read_bytes'] / 1e6:,.0f} MB of entries were answered")
-    lines.append(f"memory of the worker               {record['resident_bytes']['large'] / 1e6:>12.0f} MB; of `verify` "
-                 f"{export['verify']['resident_bytes'] / 1e6:.0f} MB")
+    lines.append(f"memory of the worker               {record['resident_bytes']['large'] / 1e6:>12.0f} MB")
     lines.append(f"\nthe past was written by the benchmark's filler (rows as the service writes them, in {large['filled_in_seconds']:.0f} s), "
                  f"the rest by the service; {record['cores']} cores, load average at the end {record['load_average'][0]:.1f}")
     return "\n".join(lines)
