@@ -63,37 +63,37 @@ void since_leaves(struct since *since, uint64_t first, const uint8_t *hashes, un
 	buffer_release(&tile);
 }
 
-void since_judge(const struct since *since, const struct checkpoint *now, const struct merkle_hash *root,
+uint64_t since_judge(const struct since *since, const struct checkpoint *now, const struct merkle_hash *root,
 	struct verdict *verdict)
 {
 	const struct checkpoint *then = &since->checkpoint;
 
 	if (!since->given)
-		return;
+		return 0;
 	if (strcmp(then->origin, now->origin) != 0) {
 		verdict_fault(verdict, VERDICT_WHOLE, "the earlier checkpoint is of another log, `%s`", then->origin);
-		return;
+		return 0;
 	}
 	if (then->size > now->size) {
 		verdict_fault(verdict, VERDICT_WHOLE,
-			"the log was rolled back: it had %" PRIu64 " entries at the earlier checkpoint, now it has "
-			"%" PRIu64,
+			"the log was rolled back: at the earlier checkpoint it had %" PRIu64
+			" entries, now it has %" PRIu64,
 			then->size, now->size);
-		return;
+		return 0;
 	}
-	if (then->size == 0 || memcmp(root->bytes, then->root.bytes, MERKLE_HASH_SIZE) == 0) {
-		printf("  %-*s the first %" PRIu64 " entries are as they were\n", OUTPUT_KEY_WIDTH, "since",
+	bool continued = then->size == 0 || memcmp(root->bytes, then->root.bytes, MERKLE_HASH_SIZE) == 0;
+	if (continued)
+		printf("  %-*s the first %" PRIu64 " entries are as they were signed\n", OUTPUT_KEY_WIDTH, "since",
 			then->size);
-		return;
-	}
-	if (since->has_tiles && since->differs)
-		verdict_fault(verdict, since->different,
-			"another history (a fork): entry %" PRIu64
-			" is not the one that was there at the earlier checkpoint of %" PRIu64 " entries",
-			since->different, then->size);
-	else
+	if (since->has_tiles && since->differs && (!continued || verdict->faults > 0))
+		verdict_fault_exact(verdict, since->different,
+			"%sentry %" PRIu64 " is not the one that was there at the earlier checkpoint of %" PRIu64
+			" entries",
+			continued ? "" : "another history (a fork): ", since->different, then->size);
+	else if (!continued)
 		verdict_fault(verdict, VERDICT_WHOLE,
 			"another history (a fork): something changed between size 0 and size %" PRIu64
 			", that of the earlier checkpoint",
 			then->size);
+	return continued ? then->size : 0;
 }

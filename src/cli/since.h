@@ -32,8 +32,9 @@ uint64_t since_size(const struct since *since, uint64_t size);
 /* The leaves of the log from `first` on, a multiple of 256, at most 256 of them. */
 void since_leaves(struct since *since, uint64_t first, const uint8_t *hashes, unsigned count);
 
-/* `root` is that of the log's first since_size() leaves. */
-void since_judge(const struct since *since, const struct checkpoint *now, const struct merkle_hash *root,
+/* `root` is that of the log's first since_size() leaves. How many of the log's first entries are shown to be as they
+ * were. */
+uint64_t since_judge(const struct since *since, const struct checkpoint *now, const struct merkle_hash *root,
 	struct verdict *verdict);
 
 #endif

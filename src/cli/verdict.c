@@ -1,20 +1,36 @@
 #include "cli/verdict.h"
 
 #include "cli/output.h"
+#include "pure/tile.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
+static void record(struct verdict *verdict, uint64_t index, const char *format, va_list values)
+{
+	verdict->index = index;
+	vsnprintf(verdict->first, sizeof verdict->first, format, values);
+}
+
 void verdict_fault(struct verdict *verdict, uint64_t index, const char *format, ...)
 {
 	va_list values;
 
-	if (verdict->faults++ > 0 && index >= verdict->index)
-		return;
-	verdict->index = index;
 	va_start(values, format);
-	vsnprintf(verdict->first, sizeof verdict->first, format, values);
+	if (verdict->faults++ == 0 || index < verdict->index)
+		record(verdict, index, format, values);
+	va_end(values);
+}
+
+void verdict_fault_exact(struct verdict *verdict, uint64_t index, const char *format, ...)
+{
+	va_list values;
+
+	va_start(values, format);
+	index -= index % TILE_WIDTH;
+	if (verdict->faults++ == 0 || index <= verdict->index)
+		record(verdict, index, format, values);
 	va_end(values);
 }
 

@@ -17,6 +17,9 @@ struct verdict {
 
 void verdict_fault(struct verdict *verdict, uint64_t index, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The same by someone who knows the very entry, where others know its tile: it counts as the first of the tile. */
+void verdict_fault_exact(struct verdict *verdict, uint64_t index, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 /* A checkpoint's note that did not verify. */
 void verdict_note(struct verdict *verdict, const char *what, enum note_result result);
 /* EXIT_OK; or EXIT_FAILED after saying what is wrong on standard error. */

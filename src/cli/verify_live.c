@@ -22,7 +22,7 @@ struct rebuilt {
 	size_t tile_count, tile_capacity;
 	struct merkle_hash since_root;
 	struct since *since;
-	uint64_t since_size;
+	uint64_t since_size, kept; /* kept: entries that are as they were then */
 	struct bodies bodies;
 	struct verdict verdict;
 	struct progress progress;
@@ -123,8 +123,10 @@ static void judge_root(struct service_log *log, struct rebuilt *rebuilt)
 	int64_t proven = find_proven(log, rebuilt);
 	if (proven <= 0) {
 		verdict_fault(&rebuilt->verdict, VERDICT_WHOLE,
-			"the root differs: the %" PRIu64 " entries are not those that the checkpoint was signed for",
-			checkpoint->size);
+			"the root differs: one of the entries %" PRIu64 " to %" PRIu64
+			" is not that which the checkpoint was signed for",
+			rebuilt->kept < checkpoint->size ? rebuilt->kept : 0,
+			checkpoint->size > 0 ? checkpoint->size - 1 : 0);
 		return;
 	}
 	uint64_t first = (uint64_t)proven << TILE_HEIGHT;
@@ -141,7 +143,7 @@ static enum exit_code judge_since(struct service_log *log, struct rebuilt *rebui
 	const struct since *since = rebuilt->since;
 	enum exit_code code = EXIT_OK;
 
-	since_judge(since, &log->checkpoint, &rebuilt->since_root, &rebuilt->verdict);
+	rebuilt->kept = since_judge(since, &log->checkpoint, &rebuilt->since_root, &rebuilt->verdict);
 	if (rebuilt->since_size == 0)
 		return EXIT_OK;
 	switch (service_log_continues(log, rebuilt->since_size, &since->checkpoint.root, &code)) {
@@ -168,16 +170,16 @@ static enum exit_code judge(struct service_log *log, struct rebuilt *rebuilt)
 	if (rebuilt->builder.widths[0] > 0)
 		since_leaves(rebuilt->since, done - rebuilt->builder.widths[0], rebuilt->builder.hashes[0],
 			rebuilt->builder.widths[0]);
-	if (whole)
-		judge_root(log, rebuilt);
-	else
+	if (!whole)
 		verdict_fault(&rebuilt->verdict, done,
 			"entry %" PRIu64 ": an entry is too few; the checkpoint is of %" PRIu64, done,
 			log->checkpoint.size);
 	verdict_print_checkpoint(&log->checkpoint);
 	bodies_judge(&rebuilt->bodies, false, &rebuilt->verdict);
-	if (whole)
+	if (whole) {
 		code = judge_since(log, rebuilt);
+		judge_root(log, rebuilt);
+	}
 	printf("  %-*s %" PRIu64 " in %.1f s, %.0f a second\n", OUTPUT_KEY_WIDTH, "entries", done,
 		progress_seconds(&rebuilt->progress), progress_rate(&rebuilt->progress, done));
 	enum exit_code verdict = verdict_end(&rebuilt->verdict, log->invocation);

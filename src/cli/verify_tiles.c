@@ -24,6 +24,7 @@ struct reader {
 	uint8_t *bytes;
 	size_t capacity;
 	struct since *since;
+	bool root_differs;
 	struct bodies bodies;
 	struct verdict verdict;
 	struct progress progress;
@@ -123,10 +124,8 @@ static void on_fault(void *context, const struct tile_fault *fault)
 	case TILE_FAULT_BUNDLE:
 		verdict_fault(verdict, index, "entry %" PRIu64 ": its bundle is cut short in the middle of it", index);
 		break;
-	case TILE_FAULT_ROOT:
-		verdict_fault(verdict, VERDICT_WHOLE,
-			"the root differs: the tiles fit each other, and are not those that the checkpoint was signed "
-			"for");
+	case TILE_FAULT_ROOT: /* judge_root() */
+		((struct reader *)context)->root_differs = true;
 		break;
 	}
 }
@@ -149,6 +148,21 @@ static void on_leaves(void *context, uint64_t first, const uint8_t *hashes, unsi
 	progress_show(&reader->progress, first + count);
 }
 
+/* Nothing in the directory tells where, but an earlier checkpoint: `kept` entries are as they were then. */
+static void judge_root(struct reader *reader, uint64_t size, uint64_t kept)
+{
+	if (!reader->root_differs)
+		return;
+	if (kept < size)
+		verdict_fault(&reader->verdict, VERDICT_WHOLE,
+			"the root differs: the tiles fit each other, and are not those that the checkpoint was signed "
+			"for; one of the entries %" PRIu64 " to %" PRIu64 " is another",
+			kept, size - 1);
+	else
+		verdict_fault(&reader->verdict, VERDICT_WHOLE,
+			"the root differs: the tiles are not those that the checkpoint was signed for");
+}
+
 static enum exit_code check(
 	const struct invocation *invocation, struct reader *reader, const struct checkpoint *checkpoint)
 {
@@ -169,7 +183,8 @@ static enum exit_code check(
 	verdict_print_checkpoint(checkpoint);
 	if (result == TILE_CHECK_DONE) {
 		bodies_judge(&reader->bodies, leaves_only, &reader->verdict);
-		since_judge(reader->since, checkpoint, &since_root, &reader->verdict);
+		judge_root(reader, checkpoint->size,
+			since_judge(reader->since, checkpoint, &since_root, &reader->verdict));
 	}
 	printf("  %-*s %" PRIu64 " in %.1f s, %.0f a second\n", OUTPUT_KEY_WIDTH, "entries", checkpoint->size,
 		progress_seconds(&reader->progress), progress_rate(&reader->progress, checkpoint->size));

@@ -188,7 +188,7 @@ def test_the_service_is_verified_and_continues_an_earlier_checkpoint(world, vkey
     grow(world, head(world) + 10)
     ran = audit("verify", "--vkey", vkey, "--since", kept, sandbox=world.sandbox).ok()
     assert "verified: the signature, every leaf and the root" in ran.out
-    assert "entries are as they were" in ran.out
+    assert "entries are as they were signed" in ran.out
 
 
 def test_the_service_is_not_believed_with_another_key_or_history(world, vkey, exported, tmp_path):

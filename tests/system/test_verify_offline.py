@@ -175,7 +175,18 @@ def test_all_of_it_rewritten_without_the_key_is_not_what_was_signed(log):
     others[300] = b"another"
     for path, content in tlog.files_of(others):
         (log / path).write_bytes(content)
-    wrong(verify(log), "the root differs")
+    wrong(verify(log), "the root differs", "one of the entries 0 to 699")
+
+
+def test_an_earlier_checkpoint_tells_where_what_was_rewritten_begins(log, tmp_path):
+    others = entries(700)
+    others[600] = b"another"
+    for path, content in tlog.files_of(others):
+        (log / path).write_bytes(content)
+    for size, what in ((590, "one of the entries 590 to 699"), (650, "between size 0 and size 650")):
+        leaves = [leaf_hash(entry) for entry in entries(size)]
+        (tmp_path / "kept").write_text(tlog.checkpoint(KEY.name, size, root_of(leaves), KEY))
+        wrong(verify(log, "--since", tmp_path / "kept"), what)
 
 
 @pytest.mark.parametrize("place", [0, 44, 254])
@@ -281,7 +292,7 @@ def test_a_checkpoint_that_is_replayed_is_a_rollback(log, tmp_path):
 def test_an_earlier_checkpoint_of_any_size_is_the_beginning(log, tmp_path, size):
     leaves = [leaf_hash(entry) for entry in entries(size)]
     (tmp_path / "kept").write_text(tlog.checkpoint(KEY.name, size, root_of(leaves), KEY))
-    assert f"the first {size} entries are as they were" in verify(log, "--since", tmp_path / "kept").ok().out
+    assert f"the first {size} entries are as they were signed" in verify(log, "--since", tmp_path / "kept").ok().out
     leaves[-1] = leaf_hash(b"another")
     (tmp_path / "kept").write_text(tlog.checkpoint(KEY.name, size, root_of(leaves), KEY))
     wrong(verify(log, "--since", tmp_path / "kept"), "a fork", f"size {size}")
