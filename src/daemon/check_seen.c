@@ -5,51 +5,44 @@
 #include "service/seen_checkpoint.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
-__attribute__((format(printf, 2, 3))) static void warn(const struct check_report *report, const char *format, ...)
-{
-	char line[800];
-	va_list arguments;
-	va_start(arguments, format);
-	vsnprintf(line, sizeof line, format, arguments);
-	va_end(arguments);
-	report->say(CHECK_GOOD, line);
-}
+#define LINE_MAX_BYTES 800
 
 static void compare(const char *state_dir, const struct checkpoint *seen, const struct checkpoint *published,
 	uint64_t entries, const struct check_report *report)
 {
+	char line[LINE_MAX_BYTES] = "";
 	switch (checkpoint_rule(seen, published, entries)) {
 	case CHECKPOINT_GOOD:
 	case CHECKPOINT_ASK_TREE:
 	case CHECKPOINT_ASK_ENTRIES:
 		return; /* as far as sizes tell */
 	case CHECKPOINT_OLDER:
-		warn(report,
+		snprintf(line, sizeof line,
 			"database.state: the ledger has %" PRIu64 " entries, fewer than the checkpoint of %" PRIu64
 			" in %s/checkpoint: no checkpoint will be signed; is this an older copy of the database?",
 			entries, seen->size, state_dir);
-		return;
+		break;
 	case CHECKPOINT_AHEAD:
-		warn(report,
+		snprintf(line, sizeof line,
 			"database.state: the ledger has %" PRIu64
 			" entries, fewer than its last checkpoint, of %" PRIu64 ": no checkpoint will be signed",
 			entries, published->size);
-		return;
+		break;
 	case CHECKPOINT_FORK:
-		warn(report,
+		snprintf(line, sizeof line,
 			"database.state: the last checkpoint, of %" PRIu64 " entries, has another root than the one in "
 			"%s/checkpoint: no checkpoint will be signed; is this another ledger?",
 			published->size, state_dir);
-		return;
+		break;
 	}
+	report->say(CHECK_GOOD, line);
 }
 
 void check_seen(const struct configuration *configuration, const PGresult *news, const struct check_report *report)
 {
-	char error[600];
+	char error[600], line[LINE_MAX_BYTES];
 	struct note_verifier verifiers[SIGNING_KEYS_MAX];
 	struct checkpoint published = { .size = 0 };
 	size_t count = configuration->ledger.signing_key_count;
@@ -57,7 +50,8 @@ void check_seen(const struct configuration *configuration, const PGresult *news,
 		verifiers[i] = configuration->ledger.signing_keys[i].public;
 	struct seen_checkpoint *seen = seen_checkpoint_new(configuration->state_dir, verifiers, count);
 	if (seen_checkpoint_load(seen, error, sizeof error) != 0) {
-		warn(report, "state_dir: %s: no checkpoint will be signed", error);
+		snprintf(line, sizeof line, "state_dir: %s: no checkpoint will be signed", error);
+		report->say(CHECK_GOOD, line);
 	} else if (PQntuples(news) == 1) {
 		if (!row_is_null(news, 0, 2) &&
 			!row_bytes(news, 0, 3, published.root.bytes, sizeof published.root.bytes))
