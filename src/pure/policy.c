@@ -34,6 +34,16 @@ int64_t moment_at(const struct moment *moment, int64_t booked, int64_t starts_at
 	return at;
 }
 
+int64_t release_due_at(const struct policy_release *release, int64_t booked, int64_t starts_at, int64_t ends_at)
+{
+	int64_t due = moment_at(&release->at, booked, starts_at, ends_at);
+	for (size_t i = 0; i < release->later_count; i++) {
+		int64_t at = moment_at(&release->later[i], booked, starts_at, ends_at);
+		due = at > due ? at : due;
+	}
+	return due > booked ? due : booked;
+}
+
 void moment_format(const struct moment *moment, char out[MOMENT_TEXT_MAX])
 {
 	static const char *const anchors[] = {

@@ -37,6 +37,9 @@ struct moment {
 	int64_t offset; /* microseconds */
 };
 int64_t moment_at(const struct moment *moment, int64_t booked, int64_t starts_at, int64_t ends_at);
+/* When a release is due: the last of its moments, and not before the booking. */
+struct policy_release;
+int64_t release_due_at(const struct policy_release *release, int64_t booked, int64_t starts_at, int64_t ends_at);
 #define MOMENT_TEXT_MAX 40
 void moment_format(const struct moment *moment, char out[MOMENT_TEXT_MAX]); /* `start-24h` */
 
@@ -59,6 +62,9 @@ struct policy_field {
 struct policy_release {
 	const char *name;
 	struct moment at;
+	/* Of one that a narrower policy has changed (policy_narrow.h): and none of these has still to come. */
+	size_t later_count;
+	const struct moment *later;
 	bool sensitive;
 	size_t field_count;
 	const struct policy_field *const *fields; /* in the file's order */

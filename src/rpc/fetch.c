@@ -21,6 +21,7 @@
 #define FETCHES_MAX 1000
 
 struct fetch {
+	struct policy_wait policy_wait;
 	uint8_t id[16];
 	bool found;
 	int64_t read_at;
@@ -69,7 +70,8 @@ static void fetch_row(struct call *call, void *target, const PGresult *result, i
 	disclosure->state = (int)row_int(result, row, 10);
 	disclosure->withheld = (unsigned)row_int(result, row, 11);
 	disclosure->recipient_id = call->name;
-	fetch->rule = disclosure_rule(call, disclosure);
+	fetch->rule = disclosure_rule_now(call, disclosure);
+	disclosure->expires_at = disclosure_expires_at(disclosure, fetch->rule);
 	due_read_facts(call, result, row, 12, fetch->rule, &fetch->facts);
 }
 
@@ -102,6 +104,8 @@ static enum step_result fetch_ask(struct call *call)
 {
 	struct fetch *fetch = call->state;
 	uint8_t id[16];
+	if (!rulebook_is_current(service_rulebook(call->service), call, &fetch->policy_wait))
+		return STEP_WAIT;
 	memcpy(id, fetch->id, sizeof id);
 	*fetch = (struct fetch){ .next_due = INT64_MAX };
 	memcpy(fetch->id, id, sizeof id);
@@ -124,8 +128,11 @@ static Needtoknow__V1__Reason ended_reason(int state)
 			NEEDTOKNOW__V1__REASON__REASON_SUSPENDED,
 		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ERASED] = NEEDTOKNOW__V1__REASON__REASON_ERASED,
 	};
-	return state > 0 && (size_t)state < sizeof reasons / sizeof *reasons ? reasons[state]
-									     : NEEDTOKNOW__V1__REASON__REASON_EXPIRED;
+	/* One whose time is over is active until the sweeper writes that down. */
+	Needtoknow__V1__Reason reason = state > 0 && (size_t)state < sizeof reasons / sizeof *reasons
+		? reasons[state]
+		: NEEDTOKNOW__V1__REASON__REASON_UNSPECIFIED;
+	return reason == NEEDTOKNOW__V1__REASON__REASON_UNSPECIFIED ? NEEDTOKNOW__V1__REASON__REASON_EXPIRED : reason;
 }
 
 static enum step_result fetch_refuse(struct call *call, enum grpc_code code, const char *reason, const char *message)
@@ -202,6 +209,7 @@ static enum step_result fetch_look(struct call *call)
 				"this disclosure was fetched too often; keep what was sent until it ends");
 	if (call->failed)
 		return STEP_NEXT;
+	call_key(call, KEY_POLICY, "", 0, KEY_SHARED);
 	call_key(call, KEY_DISCLOSURE, fetch->id, sizeof fetch->id, KEY_SHARED);
 	call_key(call, KEY_RECIPIENT, call->name, strlen(call->name), KEY_SHARED);
 	if (disclosure->subject_id)
@@ -297,6 +305,13 @@ static void fetch_doubted(struct call *call)
 		shipment_wipe(&fetch->shipments[i]);
 }
 
+static void fetch_release(struct call *call)
+{
+	struct fetch *fetch = call->state;
+	if (fetch)
+		rulebook_leave(service_rulebook(call->service), &fetch->policy_wait);
+}
+
 const struct method delivery_fetch = {
 	.path = "/needtoknow.v1.DeliveryService/Fetch",
 	.role = ROLE_RECIPIENT,
@@ -307,4 +322,5 @@ const struct method delivery_fetch = {
 	.board = fetch_board,
 	.train_class = TRAIN_DELIVERY,
 	.doubted = fetch_doubted,
+	.release = fetch_release,
 };

@@ -11,6 +11,9 @@
 #include <string.h>
 
 #define HOLD_SOURCE TIME_SECOND
+#define HOLD_POLICY (20 * TIME_SECOND / 1000) /* another was put in force, and is being looked up */
+#define HOLD_UNKNOWN (100 * TIME_SECOND / 1000) /* another worker shared under a policy that is new to this one */
+#define HOLD_LATER_MAX (3600 * TIME_SECOND)
 #define HOLD_UNUSABLE (30 * TIME_SECOND)
 
 struct delivery {
@@ -34,7 +37,15 @@ static enum step_result delivery_ask(struct call *call)
 	if (call->tries)
 		return STEP_DONE;
 	train_reading_with(call, delivery->reader);
-	const struct rule *rule = disclosure_rule(call, &due->disclosure);
+	if (!rulebook_is_known(service_rulebook(call->service))) {
+		delivery->hold = HOLD_POLICY;
+		return STEP_DONE;
+	}
+	const struct rule *rule = disclosure_rule_now(call, &due->disclosure);
+	if (!rule && !rulebook_policy(service_rulebook(call->service), due->disclosure.policy_number)) {
+		delivery->hold = HOLD_UNKNOWN;
+		return STEP_DONE;
+	}
 	if (!rule || due->key.release < 0 || (size_t)due->key.release >= rule->service->release_count) {
 		log_warning("delivery",
 			"policy %d, which a disclosure was shared under, cannot be used: its releases wait",
@@ -47,9 +58,16 @@ static enum step_result delivery_ask(struct call *call)
 	call_key(call, KEY_RECIPIENT, due->disclosure.recipient_id, strlen(due->disclosure.recipient_id), KEY_SHARED);
 	if (due->disclosure.subject_id)
 		call_key(call, KEY_SUBJECT, due->disclosure.subject_id, strlen(due->disclosure.subject_id), KEY_SHARED);
+	call_key(call, KEY_POLICY, "", 0, KEY_SHARED);
 	/* What will not be sent whatever the sources say is not read (P2). */
 	delivery->shipment =
 		(struct shipment){ .due = due, .rule = rule, .release = &rule->service->releases[due->key.release] };
+	int64_t wait =
+		disclosure_due_at(&due->disclosure, delivery->shipment.release) - service_guess_time(call->service);
+	if (wait > 0 && delivery->shipment.release->later_count) {
+		delivery->hold = wait < HOLD_LATER_MAX ? wait + TIME_SECOND / 100 : HOLD_LATER_MAX;
+		return STEP_DONE;
+	}
 	if (shipment_is_barred(&delivery->shipment, service_guess_time(call->service))) {
 		delivery->hold = HOLD_UNUSABLE;
 		return STEP_DONE;

@@ -36,7 +36,7 @@ static const struct {
 	[WRITE_DUE_ENDED] = { &sql_write_due_ended, { PG_TEXT, PG_TIMESTAMPTZ, PG_UUID, PG_INT2 } },
 	[WRITE_SENT] = { &sql_write_sent,
 		{ PG_UUID, PG_INT2, PG_INT2, PG_INT8, PG_TEXT, PG_TEXT, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_BOOL,
-			PG_BYTEA } },
+			PG_BYTEA, PG_INT8 } },
 	[WRITE_SENT_REPEATED] = { &sql_write_sent_repeated, { PG_UUID, PG_INT2, PG_INT8 } },
 	[WRITE_SENT_ACKNOWLEDGED] = { &sql_write_sent_acknowledged, { PG_UUID, PG_INT2, PG_INT2, PG_INT8 } },
 	[WRITE_SENT_FREED] = { &sql_write_sent_freed, { PG_UUID, PG_INT2, PG_INT2, PG_TIMESTAMPTZ } },

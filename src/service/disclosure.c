@@ -57,10 +57,28 @@ const struct rule *disclosure_rule(const struct call *call, const struct disclos
 	return rules && disclosure->service ? rules_find(rules, disclosure->service) : NULL;
 }
 
+const struct rule *disclosure_rule_now(const struct call *call, const struct disclosure *disclosure)
+{
+	struct rulebook *rulebook = service_rulebook(call->service);
+	const struct rule *rule = disclosure->service
+		? rulebook_rule_now(rulebook, disclosure->policy_number, disclosure->service)
+		: NULL;
+	if (!rule)
+		rulebook_refresh(rulebook);
+	return rule;
+}
+
+int64_t disclosure_expires_at(const struct disclosure *disclosure, const struct rule *rule)
+{
+	int64_t at = rule
+		? moment_at(&rule->service->expires, disclosure->created_at, disclosure->starts_at, disclosure->ends_at)
+		: INT64_MAX;
+	return at < disclosure->expires_at ? at : disclosure->expires_at;
+}
+
 int64_t disclosure_due_at(const struct disclosure *disclosure, const struct policy_release *release)
 {
-	int64_t at = moment_at(&release->at, disclosure->created_at, disclosure->starts_at, disclosure->ends_at);
-	return at > disclosure->created_at ? at : disclosure->created_at;
+	return release_due_at(release, disclosure->created_at, disclosure->starts_at, disclosure->ends_at);
 }
 
 Google__Protobuf__Timestamp *timestamp_message(struct call *call, int64_t time)
@@ -138,7 +156,7 @@ Needtoknow__V1__Release **releases_message(
 
 Needtoknow__V1__Disclosure *disclosure_message(struct call *call, const struct disclosure *disclosure, int64_t now)
 {
-	const struct rule *rule = disclosure_rule(call, disclosure);
+	const struct rule *rule = disclosure_rule_now(call, disclosure);
 	Needtoknow__V1__Disclosure *message = call_alloc(call, sizeof *message);
 	if (!message)
 		return NULL;

@@ -30,6 +30,10 @@ void disclosure_read(struct call *call, const PGresult *result, int row, struct 
 
 /* What the policy under which it was shared says of it; NULL when that policy cannot be used. */
 const struct rule *disclosure_rule(const struct call *call, const struct disclosure *disclosure);
+/* What holds of it now: the same, or what a narrower policy leaves of it. For whatever is still to be sent. */
+const struct rule *disclosure_rule_now(const struct call *call, const struct disclosure *disclosure);
+/* The earlier of what was promised and what that rule says. */
+int64_t disclosure_expires_at(const struct disclosure *disclosure, const struct rule *rule);
 
 /* When release number `release` is due: its moment, or the sharing when that is later. */
 int64_t disclosure_due_at(const struct disclosure *disclosure, const struct policy_release *release);

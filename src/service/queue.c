@@ -205,21 +205,33 @@ void queue_poke_all(struct queues *queues)
 	}
 }
 
-void queue_writable(struct subscription *subscription)
+/* Ends the holds that wait for the stream, or all. */
+static void lift_holds(struct queue *queue, bool all)
 {
-	struct queue *queue = subscription->queue;
 	struct flight *flight, *next;
 	queue->wanted = true;
 	if (!queue->held)
 		return;
 	HASH_ITER (hh, queue->flights, flight, next) {
-		if (flight->held_until != INT64_MAX)
+		if (!flight->held_until || (!all && flight->held_until != INT64_MAX))
 			continue;
 		HASH_DEL(queue->flights, flight);
 		mem_free(flight);
 		queue->held--;
 		queue_begin_again(queue);
 	}
+}
+
+void queue_writable(struct subscription *subscription)
+{
+	lift_holds(subscription->queue, false);
+}
+
+void queue_lift_holds(struct queues *queues)
+{
+	struct queue *queue, *next;
+	HASH_ITER (hh, queues->all, queue, next)
+		lift_holds(queue, true);
 }
 
 /* ---- flights ---- */

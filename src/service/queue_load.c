@@ -152,7 +152,9 @@ static void start(struct call *reader, struct queue *queue, struct subscription 
 	disclosure->expires_at = row_time(result, row, 14);
 	disclosure->created_at = row_time(result, row, 15);
 	disclosure->recipient_id = arena_strdup(call->arena, queue->recipient_id);
-	due_read_facts(call, result, row, 17, disclosure_rule(call, disclosure), due);
+	const struct rule *rule = disclosure_rule_now(call, disclosure);
+	disclosure->expires_at = disclosure_expires_at(disclosure, rule);
+	due_read_facts(call, result, row, 17, rule, due);
 	if (due->repeat) {
 		due->latest = (int16_t)row_int(result, row, 16);
 		queue->queues->counters.repeats++;

@@ -6,6 +6,7 @@
 #include "pure/source_select.h"
 #include "catalogue/catalogue.h"
 #include "service/policy_activation.h"
+#include "service/queue.h"
 #include "service/rules.h"
 #include "service/service.h"
 #include "service/train.h"
@@ -51,7 +52,8 @@ struct rulebook {
 	bool lost; /* the policy in force cannot be used here, and the file is not to replace it */
 
 	/* A reload that somebody asked for. */
-	bool ordered;
+	bool ordered; /* it is under way */
+	bool order_waits; /* for what is under way */
 	struct policy_order order;
 	uint8_t expected[32];
 	char actor[IDENTITY_URI_MAX + 1], approved_by[APPROVER_MAX];
@@ -77,6 +79,7 @@ struct rulebook {
 
 static void take_next(struct rulebook *rulebook);
 static void ask_known_policies(struct rulebook *rulebook);
+static void look_again(struct rulebook *rulebook);
 
 const struct rules *rulebook_in_force(const struct rulebook *rulebook)
 {
@@ -95,6 +98,15 @@ const struct rules *rulebook_number(const struct rulebook *rulebook, int number)
 	const struct rules *rules = find_rules(rulebook, number);
 	/* Until it is stored, its number may come to mean another worker's policy. */
 	return rules && rules->stored ? rules : NULL;
+}
+
+const struct rule *rulebook_rule_now(struct rulebook *rulebook, int number, const char *service)
+{
+	struct rules *rules = find_rules(rulebook, number);
+	const struct rule *rule = rules && rules->stored ? rules_find(rules, service) : NULL;
+	return rule && rulebook->in_force
+		? rules_narrow(rulebook, rules, rule, find_rules(rulebook, rulebook->in_force->number))
+		: rule;
 }
 
 const struct policy *rulebook_policy(struct rulebook *rulebook, int number)
@@ -144,6 +156,11 @@ struct database *rulebook_view(struct rulebook *rulebook, const struct policy_so
 static bool is_current(const struct rulebook *rulebook)
 {
 	return rulebook->known == rulebook->heard;
+}
+
+bool rulebook_is_known(const struct rulebook *rulebook)
+{
+	return is_current(rulebook);
 }
 
 bool rulebook_is_current(struct rulebook *rulebook, struct call *call, struct policy_wait *wait)
@@ -196,7 +213,7 @@ static void finish_order(struct rulebook *rulebook, enum policy_order_result res
 
 void rulebook_order_forget(struct rulebook *rulebook, const void *context)
 {
-	if (rulebook->ordered && rulebook->order.context == context)
+	if ((rulebook->ordered || rulebook->order_waits) && rulebook->order.context == context)
 		rulebook->order.done = NULL;
 }
 
@@ -222,14 +239,22 @@ static void give_up(struct rulebook *rulebook, enum policy_order_result result, 
 		loop_timer_set(&rulebook->retry, RETRY_INTERVAL);
 	else if (!is_current(rulebook))
 		loop_timer_set(&rulebook->refresh, REFRESH_INTERVAL);
+	if (rulebook->order_waits)
+		look_again(rulebook);
 }
 
-/* What others put in force meanwhile is looked up as soon as nothing else is under way. */
+/* What was asked for, or put in force by others, meanwhile has its turn as soon as nothing else is under way. */
 static void look_again(struct rulebook *rulebook)
 {
-	if (!is_current(rulebook) && !rulebook->opening && !rulebook->activating &&
-		database_up(service_database_state(rulebook->service)))
+	if (rulebook->opening || rulebook->activating)
+		return;
+	if (rulebook->order_waits) {
+		rulebook->order_waits = false;
+		rulebook->ordered = true;
+		rulebook_reload(rulebook);
+	} else if (!is_current(rulebook) && database_up(service_database_state(rulebook->service))) {
 		ask_known_policies(rulebook);
+	}
 }
 
 /* Another worker put a policy in force that this one cannot use: it must not go on with the one before. */
@@ -262,6 +287,7 @@ void rulebook_activated(struct rulebook *rulebook, struct rules *rules, const st
 	log_info("policy", "policy %d is in force, %zu services", rules->number, policy_service_count(rules->policy));
 	if (recorded)
 		finish_order(rulebook, POLICY_ORDER_ACTIVATED, rules->policy, recorded, "");
+	queue_lift_holds(service_queues(rulebook->service));
 	service_changed(rulebook->service);
 	look_again(rulebook);
 }
@@ -481,14 +507,14 @@ void rulebook_reload(struct rulebook *rulebook)
 
 int rulebook_order(struct rulebook *rulebook, const struct policy_order *order)
 {
-	if (rulebook->opening || rulebook->activating)
+	if (rulebook->ordered || rulebook->order_waits)
 		return -1;
 	rulebook->order = *order;
-	rulebook->ordered = true;
+	rulebook->order_waits = true;
 	memcpy(rulebook->expected, order->expected, sizeof rulebook->expected);
 	snprintf(rulebook->actor, sizeof rulebook->actor, "%s", order->actor);
 	snprintf(rulebook->approved_by, sizeof rulebook->approved_by, "%s", order->approved_by);
-	rulebook_reload(rulebook);
+	look_again(rulebook);
 	return 0;
 }
 

@@ -101,6 +101,7 @@ struct policy_wait {
 	struct call *call; /* NULL: it does not wait */
 	struct policy_wait *next, *prev;
 };
+bool rulebook_is_known(const struct rulebook *rulebook); /* not outdated */
 /* True: decide by rulebook_in_force(). False: the call is run again when that is known; when it cannot be known it
  * fails. */
 bool rulebook_is_current(struct rulebook *rulebook, struct call *call, struct policy_wait *wait);
@@ -116,6 +117,9 @@ const char *rulebook_why(const struct rulebook *rulebook);
 int rules_number(const struct rules *rules);
 const struct policy *rules_policy(const struct rules *rules);
 const struct rule *rules_find(const struct rules *rules, const char *service);
+/* What holds now of the rule of that service under which something was shared: what a narrower policy that is in force
+ * since leaves of it. NULL as rulebook_number(). */
+const struct rule *rulebook_rule_now(struct rulebook *rulebook, int number, const char *service);
 
 /* Asks a source for a row; `answer` must stay until the call's reads are back. A key that cannot be one is answered
  * with no row. */

@@ -1,6 +1,8 @@
 #include "service/rules.h"
 
+#include "base/arena.h"
 #include "base/memory.h"
+#include "pure/policy_narrow.h"
 #include "pure/siphash.h"
 #include "pure/source_select.h"
 
@@ -10,6 +12,7 @@
 #include <utlist.h>
 
 #define SELECT_MAX ((size_t)64 << 10)
+#define NARROWING_MAX ((size_t)64 << 20) /* a policy is a mebibyte at most */
 
 /* A statement, and all that it points to. */
 struct owned_read {
@@ -21,6 +24,17 @@ struct owned_read {
 	char *text;
 	const struct policy_field **fields;
 	struct owned_read *next;
+};
+
+struct source_types {
+	enum key_type key, subject;
+};
+
+struct narrowing {
+	const struct rules *by;
+	struct arena *arena;
+	struct rule *rules; /* one a service of the policy that it is of; without a service: it stays as it was */
+	struct narrowing *next;
 };
 
 int rules_number(const struct rules *rules)
@@ -79,9 +93,16 @@ static bool same_fields(const struct owned_read *read, const struct policy_field
 	return read->read.field_count == count && (!count || !memcmp(read->fields, fields, count * sizeof *fields));
 }
 
+static const struct source_types *types_of(const struct rules *rules, const struct policy_source *source)
+{
+	size_t i = 0;
+	while (policy_source_at(rules->policy, i) != source)
+		i++;
+	return &rules->types[i];
+}
+
 static const struct source_read *read_of(struct rulebook *rulebook, struct rules *rules,
-	const struct catalogue *catalogue, const struct policy_source *source, const struct policy_field *const *fields,
-	size_t count, bool owner)
+	const struct policy_source *source, const struct policy_field *const *fields, size_t count, bool owner)
 {
 	struct owned_read *read;
 	struct buffer text;
@@ -92,8 +113,8 @@ static const struct source_read *read_of(struct rulebook *rulebook, struct rules
 	read = mem_calloc(1, sizeof *read);
 	read->source = source;
 	read->owner = owner;
-	read->key_type = catalogue_key_type(catalogue, source);
-	read->subject_type = source->subject ? catalogue_subject_type(catalogue, source) : KEY_TYPE_TEXT;
+	read->key_type = types_of(rules, source)->key;
+	read->subject_type = types_of(rules, source)->subject;
 	read->fields = mem_calloc(count ? count : 1, sizeof *read->fields);
 	if (count)
 		memcpy(read->fields, fields, count * sizeof *fields);
@@ -131,8 +152,8 @@ static size_t fields_of(
 	return count;
 }
 
-static struct release_read release_read_of(struct rulebook *rulebook, struct rules *rules,
-	const struct catalogue *catalogue, const struct policy_release *release)
+static struct release_read release_read_of(
+	struct rulebook *rulebook, struct rules *rules, const struct policy_release *release)
 {
 	const struct policy_field *fields[POLICY_FIELDS_MAX];
 	size_t sources = policy_source_count(rules->policy);
@@ -142,30 +163,28 @@ static struct release_read release_read_of(struct rulebook *rulebook, struct rul
 		const struct policy_source *source = policy_source_at(rules->policy, i);
 		size_t count = fields_of(release, source, fields);
 		if (count)
-			reads[read.count++] = read_of(rulebook, rules, catalogue, source, fields, count, false);
+			reads[read.count++] = read_of(rulebook, rules, source, fields, count, false);
 	}
 	return read;
 }
 
-static void make_rule(
-	struct rulebook *rulebook, struct rules *rules, const struct catalogue *catalogue, struct rule *rule)
+static void make_rule(struct rulebook *rulebook, struct rules *rules, struct rule *rule)
 {
 	const struct policy_service *service = rule->service;
 	const struct policy_source *subjects = policy_subjects(rules->policy);
 	struct release_read *releases = mem_calloc(service->release_count, sizeof *releases);
 	rule->rules = rules;
 	if (service->requires)
-		rule->consent =
-			read_of(rulebook, rules, catalogue, service->requires->source, &service->requires, 1, false);
+		rule->consent = read_of(rulebook, rules, service->requires->source, &service->requires, 1, false);
 	/* A consent in the subject's own row says as well that the row is there. */
 	if (service->requires && service->requires->source == subjects)
 		rule->subject = rule->consent;
 	else
-		rule->subject = read_of(rulebook, rules, catalogue, subjects, NULL, 0, false);
+		rule->subject = read_of(rulebook, rules, subjects, NULL, 0, false);
 	if (service->needs_booking)
-		rule->booking = read_of(rulebook, rules, catalogue, policy_bookings(rules->policy), NULL, 0, true);
+		rule->booking = read_of(rulebook, rules, policy_bookings(rules->policy), NULL, 0, true);
 	for (size_t i = 0; i < service->release_count; i++)
-		releases[i] = release_read_of(rulebook, rules, catalogue, &service->releases[i]);
+		releases[i] = release_read_of(rulebook, rules, &service->releases[i]);
 	rule->releases = releases;
 }
 
@@ -175,29 +194,80 @@ struct rules *rules_new(struct rulebook *rulebook, struct policy *policy, int nu
 	rules->number = number;
 	rules->policy = policy;
 	rules->rules = mem_calloc(policy_service_count(policy), sizeof *rules->rules);
+	rules->types = mem_calloc(policy_source_count(policy), sizeof *rules->types);
+	for (size_t i = 0; i < policy_source_count(policy); i++) {
+		const struct policy_source *source = policy_source_at(policy, i);
+		rules->types[i].key = catalogue_key_type(catalogue, source);
+		rules->types[i].subject = source->subject ? catalogue_subject_type(catalogue, source) : KEY_TYPE_TEXT;
+	}
 	for (size_t i = 0; i < policy_service_count(policy); i++) {
 		rules->rules[i].service = policy_service_at(policy, i);
-		make_rule(rulebook, rules, catalogue, &rules->rules[i]);
+		make_rule(rulebook, rules, &rules->rules[i]);
 	}
 	return rules;
+}
+
+/* ---- what a later policy leaves of it ---- */
+
+static struct narrowing *narrow(struct rulebook *rulebook, struct rules *shared, struct rules *in_force)
+{
+	struct narrowing *narrowing = mem_calloc(1, sizeof *narrowing);
+	size_t count = policy_service_count(shared->policy);
+	narrowing->by = in_force;
+	narrowing->arena = arena_new(NARROWING_MAX);
+	narrowing->rules = mem_calloc(count, sizeof *narrowing->rules);
+	for (size_t i = 0; i < count; i++) {
+		const struct policy_service *service = policy_service_at(shared->policy, i);
+		narrowing->rules[i].service =
+			policy_narrow(service, policy_service(in_force->policy, service->name), narrowing->arena);
+		if (narrowing->rules[i].service)
+			make_rule(rulebook, in_force, &narrowing->rules[i]);
+	}
+	LL_PREPEND(shared->narrowings, narrowing);
+	return narrowing;
+}
+
+const struct rule *rules_narrow(
+	struct rulebook *rulebook, struct rules *shared, const struct rule *rule, struct rules *in_force)
+{
+	struct narrowing *narrowing;
+	if (shared == in_force)
+		return rule;
+	LL_SEARCH_SCALAR(shared->narrowings, narrowing, by, in_force);
+	if (!narrowing)
+		narrowing = narrow(rulebook, shared, in_force);
+	const struct rule *left = &narrowing->rules[rule - shared->rules];
+	return left->service ? left : rule;
+}
+
+static void free_rules(struct rule *rules, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; rules[i].service && j < rules[i].service->release_count; j++)
+			mem_free((void *)rules[i].releases[j].sources);
+		mem_free((void *)rules[i].releases);
+	}
+	mem_free(rules);
 }
 
 void rules_free(struct rules *rules)
 {
 	struct owned_read *read, *next;
+	struct narrowing *narrowing, *next_narrowing;
 	if (!rules)
 		return;
-	for (size_t i = 0; i < policy_service_count(rules->policy); i++) {
-		for (size_t j = 0; j < rules->rules[i].service->release_count; j++)
-			mem_free((void *)rules->rules[i].releases[j].sources);
-		mem_free((void *)rules->rules[i].releases);
+	free_rules(rules->rules, policy_service_count(rules->policy));
+	LL_FOREACH_SAFE (rules->narrowings, narrowing, next_narrowing) {
+		free_rules(narrowing->rules, policy_service_count(rules->policy));
+		arena_free(narrowing->arena);
+		mem_free(narrowing);
 	}
 	LL_FOREACH_SAFE (rules->reads, read, next) {
 		mem_free(read->text);
 		mem_free(read->fields);
 		mem_free(read);
 	}
-	mem_free(rules->rules);
+	mem_free(rules->types);
 	policy_free(rules->policy);
 	mem_free(rules);
 }

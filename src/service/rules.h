@@ -11,6 +11,8 @@ struct rules {
 	struct policy *policy;
 	struct rule *rules; /* one a service of the policy, in its order */
 	struct owned_read *reads; /* every statement, once */
+	struct source_types *types; /* one a source of the policy, in its order */
+	struct narrowing *narrowings; /* what later policies leave of the rules, each made when it is first asked for */
 	struct rules *next;
 };
 
@@ -18,6 +20,10 @@ struct rules {
 struct rules *rules_new(
 	struct rulebook *rulebook, struct policy *policy, int number, const struct catalogue *catalogue);
 void rules_free(struct rules *rules);
+
+/* What holds of one of `shared`'s rules while `in_force` is: itself, unless that is narrower (policy_narrow.h). */
+const struct rule *rules_narrow(
+	struct rulebook *rulebook, struct rules *shared, const struct rule *rule, struct rules *in_force);
 
 /* For rules_new(): the connection of a source's view; made when it is first asked for. */
 struct database *rulebook_view(struct rulebook *rulebook, const struct policy_source *source);

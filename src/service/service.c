@@ -462,9 +462,15 @@ static void state_down(void *context)
 static void notified(void *context, const char *payload)
 {
 	struct service *service = context;
-	const char *sender = payload ? strchr(payload, ' ') : NULL;
-	if (sender && !strcmp(sender + 1, service->name))
+	struct train_news said;
+	if (!payload) {
+		if (service->train)
+			rulebook_outdated(service->rulebook); /* who knows what was said */
+	} else if (!train_news_read(payload, &said) && !strcmp(said.sender, service->name)) {
 		return;
+	} else if (said.policy) {
+		rulebook_outdated(service->rulebook);
+	}
 	if (!service->notified)
 		loop_timer_set(&service->news, NEWS_INTERVAL);
 	service->notified = true;

@@ -1,6 +1,7 @@
 #include "service/delivery.h"
 
 #include "base/memory.h"
+#include "pure/policy_narrow.h"
 #include "pure/secret.h"
 #include "pure/time.h"
 #include "service/service.h"
@@ -140,6 +141,15 @@ enum shipment_result shipment_check(
 		*why = "TOO_MANY_CORRECTIONS";
 		return SHIPMENT_HELD;
 	}
+	if (disclosure_due_at(&shipment->due->disclosure, shipment->release) > now) {
+		*why = "NOT_DUE";
+		return SHIPMENT_HELD;
+	}
+	if (!shipment->release->field_count) { /* a narrower policy has left nothing of it */
+		*reason = NEEDTOKNOW__V1__REASON__REASON_SERVICE_NOT_AUTHORISED;
+		*why = reason_name(*reason);
+		return SHIPMENT_REFUSED;
+	}
 	enum shipment_result result = check_rows(shipment, &facts, why);
 	if (result != SHIPMENT_GOOD)
 		return result;
@@ -178,6 +188,15 @@ static struct delivery_key name_delivery(struct shipment *shipment)
 	return key;
 }
 
+/* What of the release as it was shared is not sent, since a narrower policy is in force. */
+static int64_t left_out(const struct call *call, const struct shipment *shipment)
+{
+	const struct rule *shared = disclosure_rule(call, &shipment->due->disclosure);
+	return shared
+		? (int64_t)release_left_out(&shared->service->releases[shipment->due->key.release], shipment->release)
+		: 0;
+}
+
 void shipment_board(
 	struct call *call, struct departure *departure, struct shipment *shipment, const char *device, bool open)
 {
@@ -201,7 +220,8 @@ void shipment_board(
 		(struct cell[]){ cell_bytes(key.disclosure, 16), cell_number(key.release), cell_number(key.serial),
 			cell_number((int64_t)shipment->recorded.index), cell_text(due->disclosure.recipient_id),
 			cell_text(device), cell_number(now), cell_number(free_at), cell_number(open),
-			cell_bytes(shipment->commitment, sizeof shipment->commitment) });
+			cell_bytes(shipment->commitment, sizeof shipment->commitment),
+			cell_number(left_out(call, shipment)) });
 	if (due->repeat)
 		departure_write(departure, WRITE_SENT_REPEATED,
 			(struct cell[]){ cell_bytes(key.disclosure, 16), cell_number(key.release),

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#define POLICY_NEWS " policy" /* behind the sender, in what the other workers are told */
 #define LOCK_TIMEOUT_MS 50
 #define STATEMENT_TIMEOUT_MS 250
 #define COMMIT_TIMEOUT_MS 5000
@@ -384,9 +385,12 @@ static void send_commit(struct train *train)
 		(struct parameter[]){ { now, 8 }, { keys_length ? (const void *)keys : "", keys_length } });
 	train->notified = train->notify != NULL;
 	if (train->notified) {
-		char payload[48];
-		int length = snprintf(payload, sizeof payload, "%llu %s",
-			(unsigned long long)departure_frontier(train->departure)->size, train->notify);
+		char payload[64];
+		int length = snprintf(payload, sizeof payload, "%llu %s%s",
+			(unsigned long long)departure_frontier(train->departure)->size, train->notify,
+			departure_carries(train->departure, NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_POLICY_ACTIVATED)
+				? POLICY_NEWS
+				: "");
 		database_add(database, &sql_train_notify, (struct parameter[]){ { payload, (size_t)length } });
 	}
 	database_add_text(database, "COMMIT");
@@ -579,6 +583,18 @@ void train_free(struct train *train)
 	loop_timer_release(&train->probe);
 	departure_free(train->departure);
 	mem_free(train);
+}
+
+int train_news_read(const char *payload, struct train_news *out)
+{
+	*out = (struct train_news){ .policy = false };
+	const char *sender = strchr(payload, ' ');
+	size_t length = sender ? strcspn(++sender, " ") : 0;
+	if (!length || length >= sizeof out->sender)
+		return -1;
+	memcpy(out->sender, sender, length);
+	out->policy = !strcmp(sender + length, POLICY_NEWS);
+	return 0;
 }
 
 void train_notify(struct train *train, const char *name)

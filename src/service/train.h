@@ -34,6 +34,13 @@ enum train_health train_health(const struct train *train);
 /* Each train tells the other workers, signed with this name, which must outlive the train; NULL: nobody listens. */
 void train_notify(struct train *train, const char *name);
 
+/* What is told: by whom, and whether another policy was put in force. 0, or -1 and *out is empty: not of a train. */
+struct train_news {
+	char sender[24];
+	bool policy;
+};
+int train_news_read(const char *payload, struct train_news *out);
+
 /* A step's way of committing: STEP_WAIT until the call is committed, then STEP_NEXT. Failed: the call is answered. */
 enum step_result train_board(struct call *call);
 

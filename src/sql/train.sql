@@ -123,9 +123,9 @@ DELETE FROM needtoknow.due WHERE ctid = ANY (ARRAY(
 
 -- name: write_sent
 INSERT INTO needtoknow.sent (disclosure_id, release, serial, ledger_index, recipient_id, device, sent_at, free_at, open,
-	commitment)
+	commitment, left_out)
 SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[],
-	$8::timestamptz[], $9::boolean[], $10::bytea[]);
+	$8::timestamptz[], $9::boolean[], $10::bytea[], $11::bigint[]);
 
 -- name: write_sent_repeated
 -- The earlier sending of what is now sent again no longer waits for an acknowledgement: the new one does.

@@ -142,6 +142,7 @@ def test_shares_under_way_end_under_one_policy_or_the_other(pair):
         calls += [callers[n % 4].sharing.Share.future(pair.share_request(person, recipient, "gardening"), timeout=20) for n in range(40)]
         write(pair, text)
         reload(pair.admin, text)
+        callers[turn % 4].sharing.Share.future(pair.share_request(person, recipient, "gardening"), timeout=20).exception(20)
     for call in calls:
         call.exception(20)
     current = None
