@@ -27,6 +27,7 @@ struct source_state {
 	const struct policy_source *source;
 	bool sound; /* its view and columns are as they must be: worth planning */
 	enum key_type key_type, subject_type;
+	struct catalogue_plan plan; /* text NULL: there is none */
 };
 
 struct catalogue {
@@ -49,8 +50,9 @@ struct check {
 	void *context;
 };
 
-__attribute__((format(printf, 3, 4))) static void add_problem(
-	struct catalogue *catalogue, enum catalogue_severity severity, const char *format, ...)
+/* The problem, or NULL when it is there already. */
+__attribute__((format(printf, 4, 5))) static struct catalogue_problem *add_problem(struct catalogue *catalogue,
+	enum catalogue_severity severity, enum catalogue_remedy remedy, const char *format, ...)
 {
 	char text[1024];
 	va_list arguments;
@@ -59,20 +61,21 @@ __attribute__((format(printf, 3, 4))) static void add_problem(
 	va_end(arguments);
 	for (size_t i = 0; i < catalogue->problem_count; i++) {
 		if (strcmp(catalogue->problems[i].message, text) == 0)
-			return; /* a column may be named twice */
+			return NULL; /* a column may be named twice */
 	}
 	char *message = arena_strdup(catalogue->arena, text);
 	if (message == NULL)
-		return; /* there are thousands before it */
+		return NULL; /* there are thousands before it */
 	if (catalogue->problem_count == catalogue->problem_capacity) {
 		catalogue->problem_capacity = catalogue->problem_capacity > 0 ? catalogue->problem_capacity * 2 : 16;
 		catalogue->problems =
 			mem_realloc(catalogue->problems, catalogue->problem_capacity * sizeof *catalogue->problems);
 	}
-	catalogue->problems[catalogue->problem_count++] =
-		(struct catalogue_problem){ .severity = severity, .message = message };
+	struct catalogue_problem *problem = &catalogue->problems[catalogue->problem_count++];
+	*problem = (struct catalogue_problem){ .severity = severity, .message = message, .remedy = remedy };
 	if (severity == CATALOGUE_ERROR && catalogue->result == CATALOGUE_FIT)
 		catalogue->result = CATALOGUE_UNFIT;
+	return problem;
 }
 
 static void finish(struct check *check)
@@ -83,8 +86,8 @@ static void finish(struct check *check)
 
 static void finish_unavailable(struct check *check, const struct database_outcome *outcome)
 {
-	add_problem(check->catalogue, CATALOGUE_ERROR, "the sources' database did not answer%s%s",
-		*outcome->message != '\0' ? ": " : "", outcome->message);
+	add_problem(check->catalogue, CATALOGUE_ERROR, CATALOGUE_REMEDY_WAIT,
+		"the sources' database did not answer%s%s", *outcome->message != '\0' ? ": " : "", outcome->message);
 	check->catalogue->result = CATALOGUE_UNAVAILABLE;
 	finish(check);
 }
@@ -137,11 +140,12 @@ static int need_column(struct catalogue *catalogue, const struct policy_source *
 	const char *near = NULL;
 	int row = find_column(columns, name, &near);
 	if (row < 0)
-		add_problem(catalogue, CATALOGUE_ERROR, "%s.%s has no column `%s`, which source `%s` names%s%s%s",
-			source->schema, source->view, name, source->name, near != NULL ? " (did you mean `" : "",
-			near != NULL ? near : "", near != NULL ? "`?)" : "");
+		add_problem(catalogue, CATALOGUE_ERROR, CATALOGUE_REMEDY_NAME,
+			"%s.%s has no column `%s`, which source `%s` names%s%s%s", source->schema, source->view, name,
+			source->name, near != NULL ? " (did you mean `" : "", near != NULL ? near : "",
+			near != NULL ? "`?)" : "");
 	else if (read && !row_flag(columns->result, row, COLUMN_READABLE))
-		add_problem(catalogue, CATALOGUE_ERROR,
+		add_problem(catalogue, CATALOGUE_ERROR, CATALOGUE_REMEDY_GRANT,
 			"%s.%s: the role may not read column `%s`; needed: GRANT SELECT (`needtoknow policy grants` "
 			"writes it)",
 			source->schema, source->view, name);
@@ -172,7 +176,7 @@ static bool need_key(struct catalogue *catalogue, const struct policy_source *so
 	int64_t oid =
 		pg_int(PQgetvalue(columns->result, row, COLUMN_TYPE), PQgetlength(columns->result, row, COLUMN_TYPE));
 	if (!row_flag(columns->result, row, COLUMN_DETERMINISTIC)) {
-		add_problem(catalogue, CATALOGUE_ERROR,
+		add_problem(catalogue, CATALOGUE_ERROR, CATALOGUE_REMEDY_NAME,
 			"%s.%s: column `%s` has a non-deterministic collation, under which two ids may be one row; "
 			"needed: a deterministic one",
 			source->schema, source->view, name);
@@ -184,7 +188,7 @@ static bool need_key(struct catalogue *catalogue, const struct policy_source *so
 			return true;
 		}
 	}
-	add_problem(catalogue, CATALOGUE_ERROR,
+	add_problem(catalogue, CATALOGUE_ERROR, CATALOGUE_REMEDY_NAME,
 		"%s.%s: column `%s` is of type %s; needed for a key: text, varchar, smallint, integer, bigint or uuid",
 		source->schema, source->view, name, row_text(columns->result, row, COLUMN_TYPE_NAME));
 	return false;
@@ -208,7 +212,7 @@ static bool need_booleans(
 			PQgetvalue(columns->result, row, COLUMN_TYPE), PQgetlength(columns->result, row, COLUMN_TYPE));
 		if (oid == PG_BOOL)
 			continue;
-		add_problem(catalogue, CATALOGUE_ERROR,
+		add_problem(catalogue, CATALOGUE_ERROR, CATALOGUE_REMEDY_NAME,
 			"%s.%s: column `%s`, which service `%s` requires, is of type %s; needed: boolean",
 			source->schema, source->view, field->column, service->name,
 			row_text(columns->result, row, COLUMN_TYPE_NAME));
@@ -235,13 +239,13 @@ static void check_source(struct catalogue *catalogue, struct source_state *state
 {
 	const struct policy_source *source = state->source;
 	if (!row_flag(columns->result, columns->first, COLUMN_VIEW_KNOWN)) {
-		add_problem(catalogue, CATALOGUE_ERROR, "there is no view %s.%s, which source `%s` names",
-			source->schema, source->view, source->name);
+		add_problem(catalogue, CATALOGUE_ERROR, CATALOGUE_REMEDY_NAME,
+			"there is no view %s.%s, which source `%s` names", source->schema, source->view, source->name);
 		return;
 	}
 	if (!row_flag(columns->result, columns->first, COLUMN_SCHEMA_USAGE)) {
-		add_problem(catalogue, CATALOGUE_ERROR, "the role may not look into schema %s; needed: GRANT USAGE",
-			source->schema);
+		add_problem(catalogue, CATALOGUE_ERROR, CATALOGUE_REMEDY_GRANT,
+			"the role may not look into schema %s; needed: GRANT USAGE", source->schema);
 		return;
 	}
 	bool sound = need_key(catalogue, source, columns, source->key, &state->key_type);
@@ -273,7 +277,7 @@ static void check_subject_types(struct catalogue *catalogue)
 		if (state->source->subject == NULL) {
 			state->subject_type = subjects->key_type;
 		} else if (state->sound && subjects->sound && state->subject_type != subjects->key_type) {
-			add_problem(catalogue, CATALOGUE_ERROR,
+			add_problem(catalogue, CATALOGUE_ERROR, CATALOGUE_REMEDY_NAME,
 				"%s.%s: column `%s` is read as %s, but the subjects' key `%s` of %s.%s as %s; "
 				"needed: the same type",
 				state->source->schema, state->source->view, state->source->subject,
@@ -301,24 +305,41 @@ static void check_columns(struct catalogue *catalogue, const PGresult *result)
 	check_subject_types(catalogue);
 }
 
+/* `"schema"."relation"`; NULL when there is no room. */
+static const char *quoted(struct catalogue *catalogue, const char *schema, const char *relation)
+{
+	struct buffer text;
+	const char *result = NULL;
+	buffer_init(&text, STATEMENT_MAX);
+	if (quote_identifier(&text, schema) == 0 && buffer_append(&text, ".", 1) == 0 &&
+		quote_identifier(&text, relation) == 0 && buffer_append(&text, "", 1) == 0)
+		result = arena_strdup(catalogue->arena, (const char *)text.data);
+	buffer_release(&text);
+	return result;
+}
+
 static void check_rights(const struct check *check, const PGresult *rights, const PGresult *role)
 {
 	enum catalogue_severity severity = check->strict ? CATALOGUE_ERROR : CATALOGUE_WARNING;
 	if (PQntuples(role) == 1 && row_flag(role, 0, 1)) {
-		add_problem(check->catalogue, severity,
+		add_problem(check->catalogue, severity, CATALOGUE_REMEDY_ROLE,
 			"role %s may read every table of the database (it is a superuser, or has pg_read_all_data); "
 			"needed: a role of its own",
 			row_text(role, 0, 0));
 		return;
 	}
 	int rows = PQntuples(rights);
-	for (int row = 0; row < rows && row < RIGHTS_SHOWN; row++)
-		add_problem(check->catalogue, severity,
+	for (int row = 0; row < rows && row < RIGHTS_SHOWN; row++) {
+		struct catalogue_problem *problem = add_problem(check->catalogue, severity, CATALOGUE_REMEDY_REVOKE,
 			"role %s may read what the policy does not name: %s.%s (%s); needed: REVOKE SELECT",
 			row_text(role, 0, 0), row_text(rights, row, 0), row_text(rights, row, 1),
 			row_text(rights, row, 2));
+		if (problem != NULL)
+			problem->relation =
+				quoted(check->catalogue, row_text(rights, row, 0), row_text(rights, row, 1));
+	}
 	if (rows > RIGHTS_SHOWN)
-		add_problem(check->catalogue, severity,
+		add_problem(check->catalogue, severity, CATALOGUE_REMEDY_ROLE,
 			"role %s may read %s%d more relations that the policy does not name", row_text(role, 0, 0),
 			rows == 100 ? "at least " : "", rows - RIGHTS_SHOWN);
 }
@@ -333,6 +354,33 @@ static void rolled_back(void *context, const struct database_outcome *outcome)
 		plan_next(context);
 }
 
+/* What stands behind `(cost=` in the first line. */
+static const char *cost_of(struct catalogue *catalogue, const char *text)
+{
+	const char *begin = strstr(text, "(cost=");
+	if (begin == NULL)
+		return "unknown";
+	begin += strlen("(cost=");
+	return arena_printf(catalogue->arena, "%.*s", (int)strcspn(begin, " )"), begin);
+}
+
+static void keep_plan(struct catalogue *catalogue, const PGresult *plan, bool by_key, struct catalogue_plan *out)
+{
+	struct buffer text;
+	buffer_init(&text, STATEMENT_MAX);
+	for (int row = 0; row < PQntuples(plan); row++) {
+		if ((row > 0 && buffer_append(&text, "\n", 1) != 0) ||
+			buffer_append(&text, PQgetvalue(plan, row, 0), (size_t)PQgetlength(plan, row, 0)) != 0)
+			break;
+	}
+	if (buffer_append(&text, "", 1) == 0)
+		out->text = arena_strdup(catalogue->arena, (const char *)text.data);
+	buffer_release(&text);
+	const char *cost = out->text != NULL ? cost_of(catalogue, out->text) : NULL;
+	out->cost = cost != NULL ? cost : "unknown";
+	out->by_key = by_key;
+}
+
 static void planned(void *context, const struct database_outcome *outcome)
 {
 	struct check *check = context;
@@ -340,11 +388,13 @@ static void planned(void *context, const struct database_outcome *outcome)
 		finish_unavailable(check, outcome);
 		return;
 	}
-	const struct policy_source *source = check->catalogue->sources[check->planning].source;
+	struct source_state *state = &check->catalogue->sources[check->planning];
+	const struct policy_source *source = state->source;
 	check->planning++;
 	if (outcome->result == DATABASE_FAILED) {
-		add_problem(check->catalogue, CATALOGUE_ERROR, "%s.%s: a lookup by `%s` cannot be planned: %s",
-			source->schema, source->view, source->key, outcome->message);
+		add_problem(check->catalogue, CATALOGUE_ERROR, CATALOGUE_REMEDY_NAME,
+			"%s.%s: a lookup by `%s` cannot be planned: %s", source->schema, source->view, source->key,
+			outcome->message);
 		database_open(check->database);
 		database_add_text(check->database, "ROLLBACK");
 		database_send(check->database, rolled_back, check);
@@ -357,8 +407,9 @@ static void planned(void *context, const struct database_outcome *outcome)
 	for (int row = 0; row < PQntuples(plan); row++)
 		plan_scan_line(&scan, PQgetvalue(plan, row, 0), (size_t)PQgetlength(plan, row, 0));
 	const char *instead = plan_scan_end(&scan);
+	keep_plan(check->catalogue, plan, instead == NULL, &state->plan);
 	if (instead != NULL)
-		add_problem(check->catalogue, CATALOGUE_ERROR,
+		add_problem(check->catalogue, CATALOGUE_ERROR, CATALOGUE_REMEDY_INDEX,
 			"%s.%s: a lookup by `%s` reads more than its row (%s); needed: an index on the column behind "
 			"it",
 			source->schema, source->view, source->key, instead);
@@ -536,6 +587,13 @@ const struct catalogue_problem *catalogue_problem_at(const struct catalogue *cat
 {
 	assert(index < catalogue->problem_count);
 	return &catalogue->problems[index];
+}
+
+const struct catalogue_plan *catalogue_plan(const struct catalogue *catalogue, size_t source)
+{
+	assert(source < catalogue->source_count);
+	const struct catalogue_plan *plan = &catalogue->sources[source].plan;
+	return plan->text != NULL ? plan : NULL;
 }
 
 enum key_type catalogue_key_type(const struct catalogue *catalogue, const struct policy_source *source)

@@ -27,6 +27,22 @@ struct catalogue_problem {
 		CATALOGUE_ERROR
 	} severity;
 	const char *message; /* one line for an operator: what was found, what is needed, the nearest known name */
+	enum catalogue_remedy {
+		CATALOGUE_REMEDY_NAME, /* a name in the policy, or what the view shows under it, is to be changed */
+		CATALOGUE_REMEDY_GRANT, /* what `needtoknow policy grants` writes */
+		CATALOGUE_REMEDY_REVOKE, /* rights upon `relation` are to be taken away */
+		CATALOGUE_REMEDY_ROLE, /* the role is too mighty: another one is needed */
+		CATALOGUE_REMEDY_INDEX, /* the column behind the key wants one */
+		CATALOGUE_REMEDY_WAIT, /* for the database */
+	} remedy;
+	const char *relation; /* CATALOGUE_REMEDY_REVOKE: quoted as SQL wants it; else NULL */
+};
+
+/* How a source is looked up by key: PostgreSQL's plan, as EXPLAIN tells it, a line each. */
+struct catalogue_plan {
+	const char *text;
+	const char *cost; /* as its first line has it, `0.29..8.31`; never NULL */
+	bool by_key; /* false: a problem says what it does instead */
 };
 
 /*
@@ -43,6 +59,9 @@ enum catalogue_result catalogue_result(const struct catalogue *catalogue);
 size_t catalogue_problem_count(const struct catalogue *catalogue);
 /* In the order of the sources, the privileges last. */
 const struct catalogue_problem *catalogue_problem_at(const struct catalogue *catalogue, size_t index);
+
+/* Of a source, by its index in the policy. NULL: it was not asked for, since a problem came before it. */
+const struct catalogue_plan *catalogue_plan(const struct catalogue *catalogue, size_t source);
 
 /* Of a source of the policy that was found FIT: what source_select() needs. */
 enum key_type catalogue_key_type(const struct catalogue *catalogue, const struct policy_source *source);

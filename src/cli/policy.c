@@ -2,6 +2,7 @@
 
 #include "base/buffer.h"
 #include "cli/output.h"
+#include "cli/policy_database.h"
 #include "cli/policy_file.h"
 #include "pure/source_select.h"
 
@@ -9,6 +10,12 @@
 
 #define GRANTS_BYTES_MAX (1024 * 1024)
 #define DIGEST_LENGTH 32
+
+const struct flag policy_check_flags[] = {
+	{ "database", "DSN", "look at this database too: libpq's connection string, as the role that reads the sources",
+		false },
+	{ 0 },
+};
 
 const struct flag policy_grants_flags[] = {
 	{ "role", "NAME", "the database role that reads the sources", true },
@@ -53,8 +60,10 @@ enum exit_code policy_check_run(const struct invocation *invocation)
 	putchar('\n');
 	for (size_t i = 0; i < policy_service_count(policy); i++)
 		print_service(policy_service_at(policy, i));
+	const char *conninfo = flag_value(invocation, "database");
+	enum exit_code code = conninfo != NULL ? policy_database_check(policy, conninfo) : EXIT_OK;
 	policy_free(policy);
-	return EXIT_OK;
+	return code;
 }
 
 static int append(struct buffer *out, const char *text)

@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 
+extern const struct flag policy_check_flags[];
 extern const struct flag policy_explain_flags[];
 extern const struct flag policy_grants_flags[];
 extern const struct flag policy_register_flags[];
