@@ -51,4 +51,4 @@ class Client:
 
 
 # grpc_tools 1.14's Python descriptors do not say it.
-STREAMING = {"Receive"}
+STREAMING = {"Receive", "StreamEntries"}
