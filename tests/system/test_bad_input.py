@@ -5,7 +5,7 @@ import time
 import pytest
 
 from needtoknow_testing import ledger, protos
-from needtoknow_testing.client import unique
+from needtoknow_testing.client import STREAMING, unique
 from needtoknow_testing.malformed import TEXTS, garbage, mutations
 from needtoknow_testing.refusal import refusal_of
 
@@ -73,7 +73,7 @@ def outcome(client, method, data):
     """The refusal, or None after OK."""
     try:
         answer = client.call(method, data, raw=True)
-        if method.name == "Receive":
+        if method.name in STREAMING:
             list(answer)
         return None
     except grpc.RpcError as error:
