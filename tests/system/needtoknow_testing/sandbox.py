@@ -157,6 +157,12 @@ class Sandbox:
             cursor.execute(sql, parameters or None)
             return cursor.fetchall() if cursor.description else []
 
+    def disconnect(self):
+        """Nobody of ours is in the database any more: it can be copied."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
     def postgres_pid(self):
         return int((self.pgdata / "postmaster.pid").read_text().splitlines()[0])
 

@@ -143,3 +143,43 @@ class Tampering:
     def forget_checkpoints(self, from_size):
         """Those of at least so many entries."""
         self.cursor.execute("DELETE FROM needtoknow.checkpoint WHERE size >= %s", (from_size,))
+
+
+def tile_path(level, number, width=TILE):
+    """https://c2sp.org/tlog-tiles"""
+    groups = [f"{number % 1000:03d}"]
+    while number >= 1000:
+        number //= 1000
+        groups.insert(0, f"x{number % 1000:03d}")
+    return f"tile/{level}/{'/'.join(groups)}" + (f".p/{width}" if width < TILE else "")
+
+
+def publish(connection, directory):
+    """
+    The static directory that whoever holds the database would hand out: its tiles as they lie there, bundles of its rows, and its last
+    checkpoint. Nothing is checked.
+    """
+    def write(path, content):
+        whole = directory / path
+        whole.parent.mkdir(parents=True, exist_ok=True)
+        whole.write_bytes(content)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT size, note FROM needtoknow.checkpoint ORDER BY size DESC LIMIT 1")
+        size, note = cursor.fetchone()
+        write("checkpoint", note.encode())
+        cursor.execute("SELECT bodies FROM needtoknow.ledger ORDER BY first_index")
+        bodies = [body for (packed,) in cursor.fetchall() for body in unpack(bytes(packed))][:size]
+        for number in range((len(bodies) + TILE - 1) // TILE):
+            bundle = bodies[number * TILE:(number + 1) * TILE]
+            write(tile_path("entries", number, len(bundle)), pack(bundle)[0])
+        cursor.execute("SELECT level, number, root, hashes FROM needtoknow.tile ORDER BY level, number")
+        roots = {}
+        for level, number, root, hashes in cursor.fetchall():
+            write(tile_path(level, number), bytes(hashes))
+            roots.setdefault(level, []).append(bytes(root))
+        partial = [leaf_hash(body) for body in bodies[len(roots.get(0, ())) * TILE:]]
+        for level in range(8):
+            hashes = partial if level == 0 else roots.get(level - 1, [])[len(roots.get(level, ())) * TILE:]
+            if hashes:
+                write(tile_path(level, len(roots.get(level, ())), len(hashes)), b"".join(hashes))
