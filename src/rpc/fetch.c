@@ -21,7 +21,6 @@
 #define FETCHES_MAX 1000
 
 struct fetch {
-	struct policy_wait policy_wait;
 	uint8_t id[16];
 	bool found;
 	int64_t read_at;
@@ -104,7 +103,7 @@ static enum step_result fetch_ask(struct call *call)
 {
 	struct fetch *fetch = call->state;
 	uint8_t id[16];
-	if (!rulebook_is_current(service_rulebook(call->service), call, &fetch->policy_wait))
+	if (!rulebook_is_current(service_rulebook(call->service), call))
 		return STEP_WAIT;
 	memcpy(id, fetch->id, sizeof id);
 	*fetch = (struct fetch){ .next_due = INT64_MAX };
@@ -307,9 +306,7 @@ static void fetch_doubted(struct call *call)
 
 static void fetch_release(struct call *call)
 {
-	struct fetch *fetch = call->state;
-	if (fetch)
-		rulebook_leave(service_rulebook(call->service), &fetch->policy_wait);
+	rulebook_leave(service_rulebook(call->service), call);
 }
 
 const struct method delivery_fetch = {

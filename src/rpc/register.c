@@ -14,7 +14,6 @@
 
 struct record {
 	struct audited audited;
-	struct policy_wait policy_wait;
 	const struct rules *rules; /* in force when it was read */
 	int64_t activated_at;
 	Needtoknow__V1__GetRegisterResponse *response;
@@ -70,7 +69,7 @@ static enum step_result register_ask(struct call *call)
 {
 	struct record *record = call->state;
 	struct rulebook *rulebook = service_rulebook(call->service);
-	if (!rulebook_is_current(rulebook, call, &record->policy_wait))
+	if (!rulebook_is_current(rulebook, call))
 		return STEP_WAIT;
 	record->rules = rulebook_in_force(rulebook);
 	if (!record->rules)
@@ -108,9 +107,7 @@ static enum step_result register_reply(struct call *call)
 
 static void register_release(struct call *call)
 {
-	struct record *record = call->state;
-	if (record)
-		rulebook_leave(service_rulebook(call->service), &record->policy_wait);
+	rulebook_leave(service_rulebook(call->service), call);
 }
 
 const struct method audit_get_register = {

@@ -30,7 +30,6 @@ struct share {
 	uint8_t disclosure_id[16];
 	uint8_t request_digest[16];
 
-	struct policy_wait policy_wait;
 	const struct rule *rule;
 	struct share_facts facts;
 	struct subject subject;
@@ -157,7 +156,7 @@ static enum step_result share_ask(struct call *call)
 {
 	struct share *share = call->state;
 	struct rulebook *rulebook = service_rulebook(call->service);
-	if (!rulebook_is_current(rulebook, call, &share->policy_wait))
+	if (!rulebook_is_current(rulebook, call))
 		return STEP_WAIT;
 	const struct rules *rules = rulebook_in_force(rulebook);
 	/* Asked again: answers to the first asking are not counted with the new. */
@@ -425,9 +424,7 @@ static enum step_result share_repeat(struct call *call)
 
 static void share_release(struct call *call)
 {
-	struct share *share = call->state;
-	if (share)
-		rulebook_leave(service_rulebook(call->service), &share->policy_wait);
+	rulebook_leave(service_rulebook(call->service), call);
 }
 
 const struct method sharing_share = {

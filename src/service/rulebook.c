@@ -2,9 +2,9 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "catalogue/catalogue.h"
 #include "pure/identity.h"
 #include "pure/source_select.h"
-#include "catalogue/catalogue.h"
 #include "service/policy_activation.h"
 #include "service/queue.h"
 #include "service/rules.h"
@@ -48,7 +48,7 @@ struct rulebook {
 
 	/* Others' activations that were heard of, and how many of them are known to be looked up. */
 	uint64_t heard, asked, known;
-	struct policy_wait *waiting; /* calls that must know */
+	struct waiter *waiting; /* calls that must know */
 	bool lost; /* the policy in force cannot be used here, and the file is not to replace it */
 
 	/* A reload that somebody asked for. */
@@ -163,33 +163,50 @@ bool rulebook_is_known(const struct rulebook *rulebook)
 	return is_current(rulebook);
 }
 
-bool rulebook_is_current(struct rulebook *rulebook, struct call *call, struct policy_wait *wait)
+/* A call that waits, in its memory. */
+struct waiter {
+	struct call *call;
+	struct waiter *next, *prev;
+};
+
+static struct waiter *find_waiter(struct rulebook *rulebook, const struct call *call)
+{
+	struct waiter *waiter;
+	DL_SEARCH_SCALAR(rulebook->waiting, waiter, call, call);
+	return waiter;
+}
+
+bool rulebook_is_current(struct rulebook *rulebook, struct call *call)
 {
 	if (is_current(rulebook))
 		return true;
-	if (!wait->call) {
-		wait->call = call;
-		DL_APPEND(rulebook->waiting, wait);
-	}
+	if (find_waiter(rulebook, call))
+		return false;
+	struct waiter *waiter = call_alloc(call, sizeof *waiter);
+	if (!waiter)
+		return true; /* the call has failed */
+	waiter->call = call;
+	DL_APPEND(rulebook->waiting, waiter);
 	return false;
 }
 
-void rulebook_leave(struct rulebook *rulebook, struct policy_wait *wait)
+void rulebook_leave(struct rulebook *rulebook, const struct call *call)
 {
-	if (wait->call)
-		DL_DELETE(rulebook->waiting, wait);
-	wait->call = NULL;
+	struct waiter *waiter = find_waiter(rulebook, call);
+	if (waiter)
+		DL_DELETE(rulebook->waiting, waiter);
 }
 
 /* Runs all who wait now; those whom nobody can tell fail. */
 static void release_waiting(struct rulebook *rulebook, bool told)
 {
-	struct policy_wait *waiting = rulebook->waiting, *wait;
-	rulebook->waiting = NULL;
-	while ((wait = waiting)) {
-		struct call *call = wait->call;
-		DL_DELETE(waiting, wait);
-		wait->call = NULL;
+	struct waiter *waiter;
+	int count;
+	DL_COUNT(rulebook->waiting, waiter, count);
+	for (; count > 0 && rulebook->waiting; count--) {
+		waiter = rulebook->waiting;
+		struct call *call = waiter->call;
+		DL_DELETE(rulebook->waiting, waiter);
 		if (!told)
 			call_fail(call, GRPC_UNAVAILABLE, "POLICY_UNAVAILABLE",
 				"another policy was put in force, and this worker does not have it yet; try again");

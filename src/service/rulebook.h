@@ -95,17 +95,11 @@ void rulebook_outdated(struct rulebook *rulebook);
 
 /* NULL until there is one. Not for decisions while it is outdated. */
 const struct rules *rulebook_in_force(const struct rulebook *rulebook);
-/* A call that waits until it is known which policy is in force. In the call's memory; the call must leave when it ends.
- */
-struct policy_wait {
-	struct call *call; /* NULL: it does not wait */
-	struct policy_wait *next, *prev;
-};
 bool rulebook_is_known(const struct rulebook *rulebook); /* not outdated */
-/* True: decide by rulebook_in_force(). False: the call is run again when that is known; when it cannot be known it
- * fails. */
-bool rulebook_is_current(struct rulebook *rulebook, struct call *call, struct policy_wait *wait);
-void rulebook_leave(struct rulebook *rulebook, struct policy_wait *wait);
+/* True: decide by rulebook_in_force(). False: the call waits, and is run again when that is known; when it cannot be
+ * known it fails. A method that asks must leave when the call is freed. */
+bool rulebook_is_current(struct rulebook *rulebook, struct call *call);
+void rulebook_leave(struct rulebook *rulebook, const struct call *call);
 /* NULL when that policy is not, or cannot be, in use. */
 const struct rules *rulebook_number(const struct rulebook *rulebook, int number);
 /* For reading what was shared under it, not for sharing: also one that does not fit the sources any more. NULL when

@@ -18,7 +18,7 @@ static const char head[] = "version: 1\n"
 			   "  cleaning:\n%s"
 			   "retention: { disclosures: 1y, ledger_bodies: { keep: 1y }, subject_key_after_erasure: { "
 			   "keep: 0d }, backups: 35d }\n"
-	"limits: { acknowledge_within: 30s }\n";
+			   "limits: { acknowledge_within: 30s }\n";
 
 #define BOOKING "booking: { view: share.booking, key: booking_id, subject: subject_id }"
 #define REASON "    purpose: dpv:ServiceProvision\n    legal_basis: contract\n"
