@@ -25,14 +25,15 @@ __attribute__((format(printf, 3, 4))) static enum check_result say(
 	va_start(arguments, format);
 	vsnprintf(line, sizeof line, format, arguments);
 	va_end(arguments);
-	report->say(result, line);
+	report->say(report->context, result, line);
 	return result;
 }
 
 /* ---- files ---- */
 
-static struct policy *read_policy(const char *path, const struct check_report *report)
+struct policy *check_policy(const struct configuration *configuration, const struct check_report *report)
 {
+	const char *path = configuration->policy;
 	struct policy_error error;
 	struct policy *policy = NULL;
 	FILE *file = fopen(path, "re");
@@ -53,14 +54,20 @@ static struct policy *read_policy(const char *path, const struct check_report *r
 	return policy;
 }
 
-enum check_result check_files(const struct configuration *configuration, const struct check_report *report,
-	SSL_CTX **tls, struct policy **policy)
+SSL_CTX *check_tls(const struct configuration *configuration, const struct check_report *report)
 {
 	char error[512];
 	SSL_CTX *context = tls_server_new(&configuration->tls, error, sizeof error);
 	if (!context)
 		say(report, CHECK_WRONG, "%s", error);
-	struct policy *rules = read_policy(configuration->policy, report);
+	return context;
+}
+
+enum check_result check_files(const struct configuration *configuration, const struct check_report *report,
+	SSL_CTX **tls, struct policy **policy)
+{
+	SSL_CTX *context = check_tls(configuration, report);
+	struct policy *rules = check_policy(configuration, report);
 	if (!context || !rules) {
 		SSL_CTX_free(context);
 		policy_free(rules);

@@ -18,8 +18,13 @@ enum check_result {
 
 /* Takes each line; CHECK_GOOD: a warning. */
 struct check_report {
-	void (*say)(enum check_result result, const char *line);
+	void (*say)(void *context, enum check_result result, const char *line);
+	void *context;
 };
+
+/* Each of them alone; NULL when it was said what is wrong. */
+SSL_CTX *check_tls(const struct configuration *configuration, const struct check_report *report);
+struct policy *check_policy(const struct configuration *configuration, const struct check_report *report);
 
 /* The files that the configuration names. The caller's are `tls` and `policy`, set when the result is CHECK_GOOD. */
 enum check_result check_files(const struct configuration *configuration, const struct check_report *report,

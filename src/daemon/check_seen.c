@@ -37,7 +37,7 @@ static void compare(const char *state_dir, const struct checkpoint *seen, const 
 			published->size, state_dir);
 		break;
 	}
-	report->say(CHECK_GOOD, line);
+	report->say(report->context, CHECK_GOOD, line);
 }
 
 void check_seen(const struct configuration *configuration, const PGresult *news, const struct check_report *report)
@@ -51,7 +51,7 @@ void check_seen(const struct configuration *configuration, const PGresult *news,
 	struct seen_checkpoint *seen = seen_checkpoint_new(configuration->state_dir, verifiers, count);
 	if (seen_checkpoint_load(seen, error, sizeof error) != 0) {
 		snprintf(line, sizeof line, "state_dir: %s: no checkpoint will be signed", error);
-		report->say(CHECK_GOOD, line);
+		report->say(report->context, CHECK_GOOD, line);
 	} else if (PQntuples(news) == 1) {
 		if (!row_is_null(news, 0, 2) &&
 			!row_bytes(news, 0, 3, published.root.bytes, sizeof published.root.bytes))

@@ -3,17 +3,18 @@
 
 #include <stdio.h>
 
-static void say(enum check_result result, const char *line)
+static void say(void *context, enum check_result result, const char *line)
 {
 	static const char *const words[] = {
 		[CHECK_GOOD] = "warning",
 		[CHECK_UNANSWERED] = "unknown",
 		[CHECK_WRONG] = "wrong",
 	};
+	(void)context;
 	printf("%s: %s\n", words[result], line);
 }
 
-static const struct check_report report = { say };
+static const struct check_report report = { .say = say };
 
 int command_check(const char *const *values)
 {
@@ -27,7 +28,7 @@ int command_check(const char *const *values)
 	struct policy *policy = NULL;
 	SSL_CTX *tls = NULL;
 	if (configuration_load(values[CHECK_CONFIG], &configuration, error, sizeof error) != 0) {
-		say(CHECK_WRONG, error);
+		say(NULL, CHECK_WRONG, error);
 		return EXIT_CODE_FAILED;
 	}
 	enum check_result result = check_files(configuration, &report, &tls, &policy);

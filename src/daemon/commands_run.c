@@ -55,15 +55,16 @@ static void raise_file_limit(const struct configuration *configuration)
 
 /* ---- what must be in order ---- */
 
-static void say(enum check_result result, const char *line)
+static void say(void *context, enum check_result result, const char *line)
 {
+	(void)context;
 	if (result == CHECK_WRONG)
 		log_error("start", "%s", line);
 	else
 		log_warning("start", "%s", line);
 }
 
-static const struct check_report report = { say };
+static const struct check_report report = { .say = say };
 
 /*
  * In a child, so that the supervisor, whose forks the workers are, has never had a connection nor an event loop of its

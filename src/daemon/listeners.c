@@ -15,7 +15,7 @@
 
 #define BACKLOG 1024
 
-static void socket_address(const struct listen_address *address, struct sockaddr_storage *out, socklen_t *length)
+void listeners_socket_address(const struct listen_address *address, struct sockaddr_storage *out, socklen_t *length)
 {
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(address->port) };
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(address->port) };
@@ -33,7 +33,7 @@ static int open_socket(const struct listen_address *address)
 	struct sockaddr_storage storage;
 	socklen_t length;
 	const int on = 1;
-	socket_address(address, &storage, &length);
+	listeners_socket_address(address, &storage, &length);
 	int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;

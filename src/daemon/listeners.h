@@ -4,6 +4,7 @@
 #include "daemon/configuration.h"
 
 #include <stddef.h>
+#include <sys/socket.h>
 
 /*
  * The sockets that callers connect to: the service manager's when it handed some over (socket activation), else one of
@@ -16,6 +17,8 @@ struct listeners {
 	int count;
 	int sockets[LISTENERS_MAX];
 };
+
+void listeners_socket_address(const struct listen_address *address, struct sockaddr_storage *out, socklen_t *length);
 
 /* 0, or -1 and one line in `error`. */
 int listeners_open(struct listeners *listeners, const struct listen_address *address, char *error, size_t error_size);

@@ -11,7 +11,7 @@
 #include <time.h>
 
 #define MIGRATION_MAX ((size_t)16 << 20)
-#define HEX_SIZE (2 * SHA256_SIZE + 1)
+_Static_assert(MIGRATE_DIGEST_SIZE == 2 * SHA256_SIZE + 1, "digits");
 #define ROLES 3
 
 struct run {
@@ -23,8 +23,9 @@ struct run {
 	FILE *out, *errors;
 };
 
-static void hex_digest(const char *text, char out[HEX_SIZE])
+void migrate_digest(const struct migration *migration, char out[MIGRATE_DIGEST_SIZE])
 {
+	const char *text = migration->text;
 	uint8_t digest[SHA256_SIZE];
 	struct sha256 hash;
 	sha256_init(&hash);
@@ -93,7 +94,7 @@ static int create_record(const struct run *run)
 /* Does one line of the record agree with what was compiled in? */
 static int check_line(const struct run *run, const PGresult *result, int row)
 {
-	char expected[HEX_SIZE];
+	char expected[MIGRATE_DIGEST_SIZE];
 	int number = (int)strtol(PQgetvalue(result, row, 0), NULL, 10);
 	const char *name = PQgetvalue(result, row, 1);
 	if (number != row + 1) {
@@ -102,7 +103,7 @@ static int check_line(const struct run *run, const PGresult *result, int row)
 			number);
 		return -1;
 	}
-	hex_digest(run->list[row].text, expected);
+	migrate_digest(&run->list[row], expected);
 	if (strcmp(PQgetvalue(result, row, 2), expected) == 0)
 		return 0;
 	fprintf(run->errors,
@@ -138,9 +139,9 @@ static int applied(const struct run *run)
 
 static int record(const struct run *run, const struct migration *migration)
 {
-	char number[16], digest[HEX_SIZE];
+	char number[16], digest[MIGRATE_DIGEST_SIZE];
 	snprintf(number, sizeof number, "%d", migration->number);
-	hex_digest(migration->text, digest);
+	migrate_digest(migration, digest);
 	const char *const values[] = { number, migration->name, digest };
 	PGresult *result = PQexecParams(run->connection,
 		"INSERT INTO needtoknow.migration (number, name, digest) VALUES ($1::integer, $2, decode($3, 'hex'))",

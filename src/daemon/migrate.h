@@ -26,7 +26,11 @@ struct migrate_roles {
  */
 int migrate_run(const char *dsn, const struct migrate_roles *roles, FILE *out, FILE *errors);
 
-/* The same with these migrations, numbered from 1, in place of those compiled in. */
+/* What needtoknow.migration records of a migration's text: its SHA-256 in hexadecimal digits. */
+#define MIGRATE_DIGEST_SIZE 65
+void migrate_digest(const struct migration *migration, char out[MIGRATE_DIGEST_SIZE]);
+
+/* migrate_run() with these migrations, numbered from 1, in place of those compiled in. */
 int migrate_apply(const char *dsn, const struct migrate_roles *roles, const struct migration *list, int count,
 	FILE *out, FILE *errors);
 

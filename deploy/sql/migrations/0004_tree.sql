@@ -187,3 +187,6 @@ GRANT SELECT, INSERT ON needtoknow.tile, needtoknow.checkpoint, needtoknow.verif
 	TO :"state_role";
 GRANT SELECT ON needtoknow.tile, needtoknow.checkpoint, needtoknow.verifier_key, needtoknow.pruned, needtoknow.recipient_slice
 	TO :"audit_role";
+
+-- Which migrations were applied, and that they are this program's: `needtoknowd doctor`.
+GRANT SELECT ON needtoknow.migration TO :"state_role";
