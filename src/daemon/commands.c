@@ -54,6 +54,23 @@ static const struct command commands[] = {
 			[CHECK_OFFLINE] = { "--offline", NULL, "look at the files alone", false } },
 	},
 	{
+		.name = "doctor",
+		.summary = "Look at everything, and say how to mend what is wrong",
+		.details = "What to run first, and whenever in doubt, as the daemon's user: configuration, policy, "
+			   "certificates, keys,\n"
+			   "state_dir, databases with their roles, rights, settings and clocks, migrations, views and "
+			   "their plans,\n"
+			   "the ledger against its checkpoints, the addresses. A line each, `ok`, `warning`, `unknown` "
+			   "or `wrong`, with\n"
+			   "the command that mends it. It changes nothing. For monitoring: 0 nothing is wrong, 1 "
+			   "something is, 3\n"
+			   "something did not answer.",
+		.run = command_doctor,
+		.flags = { [DOCTOR_CONFIG] = { "--config", "FILE", "the configuration", true },
+			[DOCTOR_VERBOSE] = { "--verbose", NULL, "show the plans of lookups too", false },
+			[DOCTOR_JSON] = { "--json", NULL, "an object a line", false } },
+	},
+	{
 		.name = "migrate",
 		.summary = "Bring the schema `needtoknow` to this version",
 		.details = "To be run by the role that is to own the schema. Each migration is a transaction; "
@@ -105,8 +122,8 @@ static const struct command commands[] = {
 #define COMMANDS (sizeof commands / sizeof *commands)
 
 static const char exit_codes[] = "Exit codes: 0 done, or stopped in order; 1 failed: standard error says why; 2 wrong "
-				 "usage; 3 from check: the files\n"
-				 "are in order, and a database did not answer.\n";
+				 "usage; 3 from check and doctor:\n"
+				 "nothing is known to be wrong, and something did not answer.\n";
 
 /* ---- help ---- */
 

@@ -5,7 +5,7 @@
 
 /*
  * The daemon's subcommands, a line of the table in commands.c each, from which dispatch, flags and --help come.
- * Exit codes: 0 done or stopped in order, 1 failed, 2 wrong usage, 3 (check) a database did not answer.
+ * Exit codes: 0 done or stopped in order, 1 failed, 2 wrong usage, 3 (check, doctor) something did not answer.
  */
 enum exit_code {
 	EXIT_CODE_DONE = 0,
@@ -29,6 +29,13 @@ enum {
 	CHECK_OFFLINE
 };
 int command_check(const char *const *values);
+
+enum {
+	DOCTOR_CONFIG,
+	DOCTOR_VERBOSE,
+	DOCTOR_JSON
+};
+int command_doctor(const char *const *values);
 
 enum {
 	MIGRATE_DSN,
