@@ -5,6 +5,7 @@
 #include "sql.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <uthash.h>
@@ -55,7 +56,7 @@ static const struct {
 /* A recipient's entries in the packed row. */
 struct slice {
 	char *recipient_id;
-	struct buffer ordinals; /* `3,17,18` */
+	struct buffer entries; /* of place_of(), `193,1089` */
 	uint64_t kinds;
 	UT_hash_handle hh;
 };
@@ -89,7 +90,7 @@ static void forget_slices(struct departure *departure)
 	struct slice *slice, *next;
 	HASH_ITER (hh, departure->slices, slice, next) {
 		HASH_DEL(departure->slices, slice);
-		buffer_release(&slice->ordinals);
+		buffer_release(&slice->entries);
 		mem_free(slice->recipient_id);
 		mem_free(slice);
 	}
@@ -134,21 +135,27 @@ int64_t departure_now(const struct departure *departure)
 	return departure->now;
 }
 
+/* Where the entry that comes next stands in the packed row, and its kind, as needtoknow.ledger.rare has it. */
+static int64_t place_of(const struct departure *departure, unsigned kind)
+{
+	return (int64_t)departure_entries(departure) << 6 | kind;
+}
+
 /* The entry that comes next is one of this recipient's. */
 static void extend_slice(struct departure *departure, const char *recipient_id, unsigned kind)
 {
-	char ordinal[24];
+	char text[24];
 	struct slice *slice;
 	HASH_FIND_STR(departure->slices, recipient_id, slice);
 	if (!slice) {
 		slice = mem_calloc(1, sizeof *slice);
 		slice->recipient_id = mem_strdup(recipient_id);
-		buffer_init(&slice->ordinals, BODIES_MAX);
+		buffer_init(&slice->entries, BODIES_MAX);
 		HASH_ADD_KEYPTR(hh, departure->slices, slice->recipient_id, strlen(slice->recipient_id), slice);
 	}
 	int length = snprintf(
-		ordinal, sizeof ordinal, slice->ordinals.length ? ",%zu" : "%zu", departure_entries(departure));
-	int failed = buffer_append(&slice->ordinals, ordinal, (size_t)length);
+		text, sizeof text, slice->entries.length ? ",%" PRId64 : "%" PRId64, place_of(departure, kind));
+	int failed = buffer_append(&slice->entries, text, (size_t)length);
 	assert(!failed);
 	(void)failed;
 	slice->kinds |= UINT64_C(1) << kind;
@@ -167,7 +174,7 @@ struct recorded departure_entry(struct departure *departure, Needtoknow__V1__Led
 	size_t at = departure->bodies.length;
 	int failed = departure_entries(departure) % MARK_EVERY ? 0 : pg_array_int(&departure->marks, (int64_t)at);
 	if (!(COMMON_KINDS >> entry->kind & 1))
-		failed |= pg_array_int(&departure->rare, (int64_t)departure_entries(departure));
+		failed |= pg_array_int(&departure->rare, place_of(departure, entry->kind));
 	failed |= buffer_append_u16(&departure->bodies, (uint16_t)length);
 	uint8_t *body = buffer_reserve(&departure->bodies, length);
 	assert(!failed && body);
@@ -247,7 +254,7 @@ static void write_slices(struct departure *departure)
 	HASH_ITER (hh, departure->slices, slice, next)
 		departure_write(departure, WRITE_RECIPIENT_SLICE,
 			(struct cell[]){ cell_text(slice->recipient_id), cell_number((int64_t)departure->first_index),
-				cell_bytes(slice->ordinals.data, slice->ordinals.length),
+				cell_bytes(slice->entries.data, slice->entries.length),
 				cell_number((int64_t)slice->kinds) });
 	forget_slices(departure);
 }

@@ -69,63 +69,63 @@ CROSS JOIN LATERAL (SELECT i.ledger_index
 ORDER BY u.ord, e.ledger_index * u.dir;
 
 -- name: entries_of_recipient_forward
--- From the row that holds `next` on, or from the first that was not pruned. The row of `next` may have none behind it: hence one row more.
+-- Of `entries` and `rare`, 0004_tree.sql. From the row that holds `next` on, or from the first that was not pruned. The row of `next` may have none behind it: hence one row more.
 SELECT u.ord, e.ledger_index
 FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::integer[]) WITH ORDINALITY AS u(recipient_id, next, kinds, amount, ord)
-CROSS JOIN LATERAL (SELECT s.first_index + o.ordinal AS ledger_index
+CROSS JOIN LATERAL (SELECT s.first_index + (o.entry >> 6) AS ledger_index
 	FROM (SELECT * FROM needtoknow.recipient_slice AS r WHERE r.recipient_id = u.recipient_id AND r.kinds & u.kinds <> 0
 			AND r.first_index >= coalesce(
 				(SELECT f.first_index FROM needtoknow.ledger AS f WHERE f.first_index <= u.next ORDER BY f.first_index DESC LIMIT 1),
 				(SELECT f.first_index FROM needtoknow.ledger AS f WHERE f.first_index >= 0 ORDER BY f.first_index LIMIT 1), 0)
 		ORDER BY r.first_index LIMIT u.amount + 1) AS s
-	CROSS JOIN LATERAL unnest(coalesce(s.ordinals, ARRAY(SELECT generate_series(0, l.count - 1)
-		FROM needtoknow.ledger AS l WHERE l.first_index = s.first_index))) AS o(ordinal)
-	WHERE s.first_index + o.ordinal >= u.next
-	ORDER BY s.first_index + o.ordinal LIMIT u.amount) AS e
+	CROSS JOIN LATERAL unnest(coalesce(s.entries, ARRAY(SELECT generate_series(0, l.count - 1) << 6
+		FROM needtoknow.ledger AS l WHERE l.first_index = s.first_index))) AS o(entry)
+	WHERE s.first_index + (o.entry >> 6) >= u.next AND (o.entry & 63 = 0 OR 1::bigint << (o.entry & 63) & u.kinds <> 0)
+	ORDER BY s.first_index + (o.entry >> 6) LIMIT u.amount) AS e
 ORDER BY u.ord, e.ledger_index;
 
 -- name: entries_of_recipient_backward
 SELECT u.ord, e.ledger_index
 FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::integer[]) WITH ORDINALITY AS u(recipient_id, next, kinds, amount, ord)
-CROSS JOIN LATERAL (SELECT s.first_index + o.ordinal AS ledger_index
+CROSS JOIN LATERAL (SELECT s.first_index + (o.entry >> 6) AS ledger_index
 	FROM (SELECT * FROM needtoknow.recipient_slice AS r WHERE r.recipient_id = u.recipient_id AND r.kinds & u.kinds <> 0
 			AND r.first_index < u.next AND r.first_index >= coalesce(
 				(SELECT f.first_index FROM needtoknow.ledger AS f WHERE f.first_index >= 0 ORDER BY f.first_index LIMIT 1), 0)
 		ORDER BY r.first_index DESC LIMIT u.amount + 1) AS s
-	CROSS JOIN LATERAL unnest(coalesce(s.ordinals, ARRAY(SELECT generate_series(0, l.count - 1)
-		FROM needtoknow.ledger AS l WHERE l.first_index = s.first_index))) AS o(ordinal)
-	WHERE s.first_index + o.ordinal < u.next
-	ORDER BY s.first_index + o.ordinal DESC LIMIT u.amount) AS e
+	CROSS JOIN LATERAL unnest(coalesce(s.entries, ARRAY(SELECT generate_series(0, l.count - 1) << 6
+		FROM needtoknow.ledger AS l WHERE l.first_index = s.first_index))) AS o(entry)
+	WHERE s.first_index + (o.entry >> 6) < u.next AND (o.entry & 63 = 0 OR 1::bigint << (o.entry & 63) & u.kinds <> 0)
+	ORDER BY s.first_index + (o.entry >> 6) DESC LIMIT u.amount) AS e
 ORDER BY u.ord, e.ledger_index DESC;
 
 -- name: entries_rare_forward
 -- By the index ledger_rare alone, whose predicate must stand here word for word.
 SELECT u.ord, e.ledger_index
 FROM unnest($1::bigint[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(next, kinds, amount, ord)
-CROSS JOIN LATERAL (SELECT l.first_index + o.ordinal AS ledger_index
+CROSS JOIN LATERAL (SELECT l.first_index + (o.entry >> 6) AS ledger_index
 	FROM (SELECT r.first_index FROM needtoknow.ledger AS r
 		WHERE r.first_index >= coalesce((SELECT f.first_index FROM needtoknow.ledger AS f WHERE f.first_index <= u.next
 				ORDER BY f.first_index DESC LIMIT 1), 0)
 			AND r.kinds & ~1818::bigint <> 0 AND r.kinds & u.kinds <> 0
 		ORDER BY r.first_index LIMIT u.amount + 1) AS k
 	CROSS JOIN LATERAL (SELECT * FROM needtoknow.ledger AS x WHERE x.first_index = k.first_index OFFSET 0) AS l
-	CROSS JOIN LATERAL unnest(coalesce(l.rare, ARRAY(SELECT generate_series(0, l.count - 1)))) AS o(ordinal)
-	WHERE l.first_index + o.ordinal >= u.next
-	ORDER BY l.first_index + o.ordinal LIMIT u.amount) AS e
+	CROSS JOIN LATERAL unnest(coalesce(l.rare, ARRAY(SELECT generate_series(0, l.count - 1) << 6))) AS o(entry)
+	WHERE l.first_index + (o.entry >> 6) >= u.next AND (o.entry & 63 = 0 OR 1::bigint << (o.entry & 63) & u.kinds <> 0)
+	ORDER BY l.first_index + (o.entry >> 6) LIMIT u.amount) AS e
 ORDER BY u.ord, e.ledger_index;
 
 -- name: entries_rare_backward
 SELECT u.ord, e.ledger_index
 FROM unnest($1::bigint[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(next, kinds, amount, ord)
-CROSS JOIN LATERAL (SELECT l.first_index + o.ordinal AS ledger_index
+CROSS JOIN LATERAL (SELECT l.first_index + (o.entry >> 6) AS ledger_index
 	FROM (SELECT r.first_index FROM needtoknow.ledger AS r
 		WHERE r.first_index < u.next
 			AND r.kinds & ~1818::bigint <> 0 AND r.kinds & u.kinds <> 0
 		ORDER BY r.first_index DESC LIMIT u.amount + 1) AS k
 	CROSS JOIN LATERAL (SELECT * FROM needtoknow.ledger AS x WHERE x.first_index = k.first_index OFFSET 0) AS l
-	CROSS JOIN LATERAL unnest(coalesce(l.rare, ARRAY(SELECT generate_series(0, l.count - 1)))) AS o(ordinal)
-	WHERE l.first_index + o.ordinal < u.next
-	ORDER BY l.first_index + o.ordinal DESC LIMIT u.amount) AS e
+	CROSS JOIN LATERAL unnest(coalesce(l.rare, ARRAY(SELECT generate_series(0, l.count - 1) << 6))) AS o(entry)
+	WHERE l.first_index + (o.entry >> 6) < u.next AND (o.entry & 63 = 0 OR 1::bigint << (o.entry & 63) & u.kinds <> 0)
+	ORDER BY l.first_index + (o.entry >> 6) DESC LIMIT u.amount) AS e
 ORDER BY u.ord, e.ledger_index DESC;
 
 -- What follows reads packed rows in one direction from the index `next` on (oldest first: at or after it; newest first: before it): at most

@@ -192,7 +192,7 @@ INSERT INTO needtoknow.pruned (until, ledger_index, recorded_at)
 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[]);
 
 -- name: write_recipient_slice
--- Arrays of arrays do not unnest by row: a slice's ordinals come as one text.
-INSERT INTO needtoknow.recipient_slice (recipient_id, first_index, ordinals, kinds)
-SELECT u.recipient_id, u.first_index, string_to_array(u.ordinals, ',')::integer[], u.kinds
-FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[]) AS u(recipient_id, first_index, ordinals, kinds);
+-- Arrays of arrays do not unnest by row: a slice's entries come as one text.
+INSERT INTO needtoknow.recipient_slice (recipient_id, first_index, entries, kinds)
+SELECT u.recipient_id, u.first_index, string_to_array(u.entries, ',')::integer[], u.kinds
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[]) AS u(recipient_id, first_index, entries, kinds);

@@ -13,7 +13,8 @@ ALTER TABLE needtoknow.tile ALTER COLUMN hashes SET STORAGE EXTERNAL; -- read in
 
 -- Where every 16th entry begins in `bodies`, in bytes from 0: one entry is read without the 500 around it. NULL: of rows before this.
 ALTER TABLE needtoknow.ledger ADD COLUMN marks integer[];
--- Which of its entries, counted from 0, are of the rare kinds that the index ledger_rare is for. NULL: none, or a row before this.
+-- Which of its entries are of the rare kinds that the index ledger_rare is for: each one's place in the row, counted from 0, times 64, and
+-- its EntryKind. NULL: none, or a row before this.
 ALTER TABLE needtoknow.ledger ADD COLUMN rare integer[];
 
 -- Every checkpoint that was ever published (https://c2sp.org/tlog-checkpoint).
@@ -70,7 +71,7 @@ CREATE INDEX ledger_rare ON needtoknow.ledger (first_index) INCLUDE (kinds) WHER
 CREATE TABLE needtoknow.recipient_slice (
 	recipient_id text      NOT NULL,
 	first_index  bigint    NOT NULL,            -- the packed row
-	ordinals     integer[],                     -- of its entries, counted from 0, in order; NULL: any may be
+	entries      integer[],                     -- of the row's, in order, as in ledger.rare; NULL: any may be
 	kinds        bigint    NOT NULL DEFAULT -1, -- theirs, as in the ledger
 	PRIMARY KEY (recipient_id, first_index)
 );

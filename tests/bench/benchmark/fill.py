@@ -35,7 +35,7 @@ BEGINNING_MAX = 1000
 KIND, REASON = protos.ledger.EntryKind.Value, protos.ledger.Reason.Value
 
 LEDGER = "ledger (first_index, count, recorded_at, kinds, train_id, bodies, marks, rare)"
-SLICE = "recipient_slice (recipient_id, first_index, ordinals, kinds)"
+SLICE = "recipient_slice (recipient_id, first_index, entries, kinds)"
 DISCLOSURE = "disclosure (disclosure_id, subject_id, booking_id, recipient_id, service, policy_number, state, starts_at, ends_at," \
     " expires_at, created_at, request_digest, shared_index, ended_index)"
 SENT = "sent (disclosure_id, release, serial, ledger_index, recipient_id, device, sent_at, free_at, acknowledged_index, open, commitment)"
@@ -116,7 +116,7 @@ class Writer:
         if len(self.train) % MARK_EVERY == 0:
             self.marks.append(at)
         if not COMMON_KINDS >> kind & 1:
-            self.rare.append(len(self.train))
+            self.rare.append(len(self.train) << 6 | kind)
         self.bodies += len(body).to_bytes(2, "big")
         self.bodies += body
         leaf = leaf_hash(body)
@@ -126,7 +126,7 @@ class Writer:
             slice_ = self.slices.get(recipient)
             if slice_ is None:
                 slice_ = self.slices[recipient] = [[], 0]
-            slice_[0].append(len(self.train))
+            slice_[0].append(len(self.train) << 6 | kind)
             slice_[1] |= 1 << kind
         self.train.append(leaf)
         return index
@@ -141,8 +141,8 @@ class Writer:
                                         rows.data(self.train_id), rows.data(bytes(self.bodies)), rows.integers(self.marks),
                                         rows.integers(self.rare) if self.rare else rows.NULL)
         slices = self.tables[SLICE]
-        for recipient, (ordinals, kinds) in self.slices.items():
-            slices += rows.row(rows.text(recipient), rows.int8(first), rows.integers(ordinals), rows.int8(kinds))
+        for recipient, (entries, kinds) in self.slices.items():
+            slices += rows.row(rows.text(recipient), rows.int8(first), rows.integers(entries), rows.int8(kinds))
         self.chunk += count
         self._begin_train()
         if self.chunk >= CHUNK:
