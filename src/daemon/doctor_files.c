@@ -3,7 +3,6 @@
 #include "base/memory.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -133,19 +132,14 @@ static void examine_keys(struct doctor *doctor)
 	}
 }
 
+/* That it is there, and can be written to, reading the configuration has found. */
 static void examine_state_dir(struct doctor *doctor)
 {
 	const char *path = doctor_configuration(doctor)->state_dir;
 	struct stat status;
 	if (stat(path, &status) != 0) {
-		doctor_find(doctor, DOCTOR_WRONG, "state_dir", "%s: %s", path, strerror(errno));
-		doctor_mend(doctor, "install -d -m 0700 -o needtoknow -g needtoknow %s", path);
-	} else if (faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) != 0) {
-		doctor_find(doctor, DOCTOR_WRONG, "state_dir", "%s: user %lu may not write there: %s", path,
-			(unsigned long)geteuid(), strerror(errno));
-		doctor_mend(
-			doctor, "chown needtoknow: %s; chmod 0700 %s, and run this as the daemon's user", path, path);
-	} else if (status.st_mode & (S_IWGRP | S_IWOTH)) {
+		doctor_find(doctor, DOCTOR_UNKNOWN, "state_dir", "%s: %s", path, strerror(errno));
+	} else if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
 		doctor_find(doctor, DOCTOR_WRONG, "state_dir", "%s: others than its owner may write there", path);
 		doctor_mend(doctor, "chmod 0700 %s", path);
 	} else if (geteuid() == 0 && status.st_uid != 0) {
