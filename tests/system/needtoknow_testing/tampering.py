@@ -79,7 +79,8 @@ class Tampering:
 
     def rows(self):
         self.cursor.execute("SELECT recorded_at, kinds, train_id, bodies FROM needtoknow.ledger ORDER BY first_index")
-        return [Row(recorded_at, kinds, bytes(train_id), unpack(bytes(bodies))) for recorded_at, kinds, train_id, bodies in self.cursor.fetchall()]
+        return [Row(recorded_at, kinds, bytes(train_id), unpack(bytes(bodies)))
+                for recorded_at, kinds, train_id, bodies in self.cursor.fetchall()]
 
     @staticmethod
     def place(rows, index):
@@ -125,7 +126,8 @@ class Tampering:
         leaves = [leaf_hash(body) for row in rows for body in row.bodies]
         self.cursor.execute("DELETE FROM needtoknow.tile")
         for (level, number), (root, hashes) in tiles_of(leaves).items():
-            self.cursor.execute("INSERT INTO needtoknow.tile (level, number, root, hashes) VALUES (%s, %s, %s, %s)", (level, number, root, hashes))
+            self.cursor.execute("INSERT INTO needtoknow.tile (level, number, root, hashes) VALUES (%s, %s, %s, %s)",
+                                (level, number, root, hashes))
         self.move_head(leaves)
         return fold(self.frontier(leaves).peaks)
 

@@ -1,6 +1,6 @@
 /* Policies against a live database: what fits, what does not, and what the role may see too much of (P2). */
-#include "database_scene.h"
 #include "catalogue/catalogue.h"
+#include "database_scene.h"
 #include "support/check.h"
 
 #include <stdio.h>
@@ -287,6 +287,35 @@ static void expect_unavailable(const struct answered *answered)
 	catalogue_free(answered->catalogue);
 }
 
+static void test_lookups_are_told_with_plan_and_cost(void **state)
+{
+	(void)state;
+	struct policy *policy = make_policy(NULL, NULL), *misspelt = make_policy("client.code", "client.cod");
+	database_fixture_query(&fixture, COMPANY);
+	struct catalogue *catalogue = check_as("source", policy, false);
+	for (size_t i = 0; i < policy_source_count(policy); i++) {
+		const struct catalogue_plan *plan = catalogue_plan(catalogue, i);
+		assert_non_null(plan);
+		assert_true(plan->by_key);
+		assert_non_null(strstr(plan->text, "Index Cond: "));
+		assert_non_null(strstr(plan->cost, ".."));
+		assert_non_null(strstr(plan->text, plan->cost));
+	}
+	catalogue_free(catalogue);
+
+	catalogue = check_as("source", misspelt, false);
+	assert_null(catalogue_plan(catalogue, 0));
+	assert_non_null(catalogue_plan(catalogue, 1));
+	assert_int_equal(catalogue_problem_at(catalogue, 0)->remedy, CATALOGUE_REMEDY_NAME);
+	const struct catalogue_problem *beyond =
+		catalogue_problem_at(catalogue, catalogue_problem_count(catalogue) - 1);
+	assert_int_equal(beyond->remedy, CATALOGUE_REMEDY_REVOKE);
+	assert_string_equal(beyond->relation, "\"share\".\"client\"");
+	catalogue_free(catalogue);
+	policy_free(misspelt);
+	policy_free(policy);
+}
+
 /* Neither fit nor unfit: asked again later. */
 static void test_a_database_that_is_away_says_nothing(void **state)
 {
@@ -319,6 +348,7 @@ int main(void)
 		cmocka_unit_test(test_types_of_keys_are_told),
 		cmocka_unit_test(test_a_superuser_is_told_once),
 		cmocka_unit_test(test_many_rights_are_counted),
+		cmocka_unit_test(test_lookups_are_told_with_plan_and_cost),
 		cmocka_unit_test(test_a_database_that_is_away_says_nothing),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
