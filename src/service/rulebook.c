@@ -269,8 +269,11 @@ static void look_again(struct rulebook *rulebook)
 		rulebook->order_waits = false;
 		rulebook->ordered = true;
 		rulebook_reload(rulebook);
-	} else if (!is_current(rulebook) && database_up(service_database_state(rulebook->service))) {
-		ask_known_policies(rulebook);
+	} else if (!is_current(rulebook)) {
+		if (database_up(service_database_state(rulebook->service)))
+			ask_known_policies(rulebook);
+		else
+			loop_timer_set(&rulebook->refresh, REFRESH_INTERVAL); /* until it is back */
 	}
 }
 

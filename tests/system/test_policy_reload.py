@@ -172,3 +172,19 @@ def test_an_operator_reloads_from_the_command_line(pair, tmp_path):
     assert f"In force now: SHA-256 {digest(WITHOUT).hex()}" in cli.text("policy", "reload", str(approved), "--approved-by", APPROVED_BY)
     assert "Was in force already" in cli.text("policy", "reload", str(approved), "--approved-by", APPROVED_BY)
     assert "--approved-by" in cli.run("policy", "reload", str(approved), code=2).stderr.decode()
+
+
+def test_news_that_came_while_our_database_was_away_is_looked_up_when_it_is_back(pair):
+    """Whoever waits to know which policy is in force is not forgotten, whichever connection is back first."""
+    person, recipient = pair.person(), pair.recipient()
+    pair.sandbox.wait_until(pair.sandbox.database_now() + 1.5)  # what a worker looks up once a second of itself is over
+    pair.sandbox.query("ALTER ROLE needtoknow_state CONNECTION LIMIT 0")
+    try:
+        pair.sandbox.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'needtoknow state'")
+        pair.sandbox.wait_not_serving()
+        pair.sandbox.query("NOTIFY needtoknow, '1 another policy'")
+    finally:
+        pair.sandbox.query("ALTER ROLE needtoknow_state CONNECTION LIMIT -1")
+    pair.sandbox.wait_serving()
+    assert pair.share(person, recipient).state == protos.common.DISCLOSURE_STATE_ACTIVE
+    recipient.drain()
