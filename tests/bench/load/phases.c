@@ -16,6 +16,7 @@ struct phases {
 	struct latencies received, acknowledged;
 	uint32_t target;
 	bool booking_open; /* the phase `booking` is on, in a closed loop */
+	bool delivering; /* the phase `deliver` is on: nothing is acknowledged */
 };
 
 struct phases *phases_new(struct load *load)
@@ -74,7 +75,7 @@ static void on_received(void *context, uint32_t index)
 	const struct load_booking *booking = &phases->load->bookings[index];
 
 	latencies_add(&phases->received, booking->received - booking->started);
-	if (!phases->booking_open && recipients_counters(phases->recipients)->received == phases->target)
+	if (phases->delivering && recipients_counters(phases->recipients)->received == phases->target)
 		loop_stop(phases->load->loop);
 }
 
@@ -171,6 +172,7 @@ static void deliver_begin(struct phases *phases, const struct phase_order *order
 {
 	(void)order;
 	phases->booking_open = false;
+	phases->delivering = true;
 	recipients_receive(phases->recipients);
 }
 
@@ -269,6 +271,7 @@ json_t *phases_run(struct phases *phases, const struct phase_order *order)
 	if (load->failure[0] != '\0' || !prepare(phases, order))
 		return NULL;
 	phases->target = load->count;
+	phases->delivering = false;
 	struct phase_order settled = *order;
 	if (settled.in_flight == 0)
 		settled.in_flight = load->options.in_flight;
