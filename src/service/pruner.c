@@ -32,9 +32,11 @@ struct look {
 	uint64_t until;
 };
 
+/* NULL: it is not known just now which one is. */
 static const struct rules *in_force(const struct service *service)
 {
-	return rulebook_in_force(service_rulebook(service));
+	const struct rulebook *rulebook = service_rulebook(service);
+	return rulebook_is_known(rulebook) ? rulebook_in_force(rulebook) : NULL;
 }
 
 static int64_t kept(const struct rules *rules)
@@ -64,6 +66,8 @@ static enum step_result look_ask(struct call *call)
 {
 	struct look *look = call->state;
 	const struct rules *rules = in_force(call->service);
+	if (!rules)
+		return STEP_DONE;
 	look->policy = rules_number(rules);
 	look->facts = (struct prune_facts){ 0 };
 	train_reading(call);
@@ -92,8 +96,9 @@ static enum step_result look_commit(struct call *call)
 static enum boarding look_board(struct call *call, struct departure *departure)
 {
 	const struct look *look = call->state;
+	const struct rules *rules = in_force(call->service);
 	struct entry_draft draft;
-	if (rules_number(in_force(call->service)) != look->policy)
+	if (!rules || rules_number(rules) != look->policy)
 		return BOARD_AGAIN;
 	entry_begin(&draft, call, NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_PRUNED);
 	draft.entry.pruned_until = look->until;
@@ -142,7 +147,7 @@ static void start_look(struct pruner *pruner)
 /* What is not signed may be another ledger, or a damaged one: whatever tells of that stays. */
 static bool may_look(const struct pruner *pruner)
 {
-	return !pruner->looking && service_state(pruner->service) == SERVICE_SERVING &&
+	return !pruner->looking && service_state(pruner->service) == SERVICE_SERVING && in_force(pruner->service) &&
 		service_elected(pruner->service) && !*signer_why(service_signer(pruner->service));
 }
 

@@ -218,6 +218,32 @@ def test_what_is_younger_than_the_policy_keeps_it_is_not_reached(shared_world):
         scratch.close()
 
 
+def test_nothing_is_pruned_by_a_policy_that_is_in_force_no_more():
+    """Another machine's policy, which this one cannot use, comes while PRUNED waits for the ledger's head."""
+    world = World.up(policy_text=forgetful_policy())
+    sandbox = world.sandbox
+    workers = sandbox.workers()
+    holder = sandbox.connect(autocommit=False)
+    try:
+        fill(world, TILE)
+        with holder.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM needtoknow.head FOR UPDATE")
+            before = pruned(world)
+            until(lambda: sandbox.query("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'needtoknow train'"
+                " AND wait_event_type = 'Lock'")[0][0], 20, "the look that wants to be recorded", every=0.005)
+            sandbox.query("INSERT INTO needtoknow.policy VALUES (1000, sha256('x'), 'not: one of this version')")
+            sandbox.query("INSERT INTO needtoknow.policy_activation VALUES (1000000, 1000, now(), 'somebody')")
+            sandbox.query("NOTIFY needtoknow, '1 another policy'")
+            until(lambda: "cannot be used by this one" in sandbox.log(), 4, "the news")
+            holder.rollback()
+        sandbox.wait_not_serving()
+        assert sandbox.workers() == workers, "nobody died of it"
+        assert pruned(world) == before
+    finally:
+        holder.close()
+        world.down()
+
+
 def test_an_operator_hears_that_the_ledger_will_outgrow_its_partitions():
     world = World.up()
     try:
