@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -93,8 +94,10 @@ static int ask_ready(int fd, int *status, char sentence[ANSWER_MAX])
 	}
 	answer[length] = '\0';
 	const char *body = strstr(answer, "\r\n\r\n");
-	if (!body || sscanf(answer, "HTTP/1.%*d %d", status) != 1)
+	const char *code = strchr(answer, ' ');
+	if (!body || !code || code > body || strncmp(answer, "HTTP/1.", 7) != 0)
 		return -1;
+	*status = (int)strtol(code, NULL, 10);
 	snprintf(sentence, ANSWER_MAX, "%.*s", (int)strcspn(body + 4, "\r\n"), body + 4);
 	return 0;
 }

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import socket
 import subprocess
 from contextlib import contextmanager
@@ -117,7 +116,7 @@ def test_no_secret_and_nothing_of_a_clients_is_printed(patient):
     config = patient.rewritten("needtoknow_source\"", "needtoknow_source&password=never-to-be-shown\"")
     text = patient.run("--verbose", config=config, text=True)
     key = (patient.sandbox.directory / "ledger.key").read_text().strip()
-    assert "never-to-be-shown" not in text and "PRIVATE" not in text and key.split("+")[-1] not in text
+    assert "never-to-be-shown" not in text and "PRIVATE" not in text and key.split("+", 4)[-1] not in text
     for value, in patient.sandbox.query("SELECT family_name FROM company.client WHERE length(family_name) > 5 LIMIT 20"):
         assert value not in text
 
@@ -147,8 +146,8 @@ def test_a_policy_file_that_is_not_the_one_in_force(patient):
     path = patient.sandbox.directory / "other.yaml"
     path.write_text((patient.sandbox.directory / "policy.yaml").read_text() + "\n# changed\n")
     config = patient.rewritten("policy: policy.yaml", "policy: other.yaml")
-    finding, rest = patient.finds("wrong", "policy", r"by system, is another one, SHA-256 [0-9a-f]{64}; .*never was in force",
-                                  "needtoknow policy reload .*other.yaml --approved-by", config=config)
+    _, rest = patient.finds("wrong", "policy", r"by system, is another one, SHA-256 [0-9a-f]{64}; .*never was in force",
+                            "needtoknow policy reload .*other.yaml --approved-by", config=config)
     assert not rest
 
 
@@ -159,7 +158,8 @@ def test_a_certificate_about_to_expire(patient, days, status, code):
                     "subjectAltName=DNS:short.example", "-out", str(certs / "short.crt")], check=True, capture_output=True)
     config = patient.rewritten("certificate: certs/server.crt", "certificate: certs/short.crt")
     mend = "" if status == "ok" else "put a new certificate into .*short.crt.*systemctl reload needtoknowd"
-    finding, rest = patient.finds(status, "tls", rf"short expires in ({days - 1}|{days}) days; for DNS:short\.example", mend, code=code, config=config)
+    words = rf"short expires in ({days - 1}|{days}) days; for DNS:short\.example"
+    _, rest = patient.finds(status, "tls", words, mend, code=code, config=config)
     assert not rest
 
 
@@ -224,7 +224,7 @@ def test_a_grant_too_many_is_named_and_mended(patient, about, grant, undo, words
 
 def test_a_column_that_no_policy_needs_is_named_and_mended(patient):
     patient.sandbox.query("GRANT SELECT (iban) ON share.client TO needtoknow_source")
-    finding, rest = patient.finds("wrong", "database.source", r"role needtoknow_source may read what the policy does not name: share.client \(iban\)",
+    finding, rest = patient.finds("wrong", "database.source", r"may read what the policy does not name: share.client \(iban\)",
                                   r"REVOKE ALL ON \"share\".\"client\" FROM \"needtoknow_source\".*needtoknow policy grants")
     assert not rest
     patient.mend(finding)
@@ -232,7 +232,8 @@ def test_a_column_that_no_policy_needs_is_named_and_mended(patient):
 
 def test_a_column_that_may_not_be_read_is_named_and_mended(patient):
     patient.sandbox.query("REVOKE SELECT (door_code) ON share.client FROM needtoknow_source")
-    finding, rest = patient.finds("wrong", "database.source", "may not read column `door_code`", "^needtoknow policy grants .* --role needtoknow_source")
+    finding, rest = patient.finds("wrong", "database.source", "may not read column `door_code`",
+                                  "^needtoknow policy grants .* --role needtoknow_source")
     assert not rest
     patient.mend(finding)
 
@@ -303,8 +304,8 @@ def test_a_view_whose_lookup_scans(patient):
     (definition,), = patient.sandbox.query("SELECT pg_get_viewdef('share.booking')")
     with patient.changed("CREATE OR REPLACE VIEW share.booking AS SELECT * FROM company.booking ORDER BY tasks OFFSET 0",
                          f"CREATE OR REPLACE VIEW share.booking AS {definition}"):
-        finding, rest = patient.finds("wrong", "database.source", r"share.booking: a lookup by `booking_id` reads more than its row \(Seq Scan",
-                                      "CREATE INDEX")
+        _, rest = patient.finds("wrong", "database.source", r"share.booking: a lookup by `booking_id` reads more than its row \(Seq Scan",
+                                "CREATE INDEX")
         assert not rest
         assert any("Seq Scan on booking" in (each["details"] or "") for each in patient.run("--verbose"))
 
@@ -315,18 +316,17 @@ def test_a_view_whose_lookup_scans(patient):
 def test_a_database_older_than_the_checkpoint_that_was_seen(patient):
     sandbox = patient.sandbox
     wait_signed(sandbox)
-    kept, state = sandbox.directory / "kept", sandbox.directory / "state" / "checkpoint"
+    state = sandbox.directory / "state" / "checkpoint"
     # What was seen is of a larger ledger than the database holds: the daemon is down, and the newest entries go.
     append(sandbox, 3)
     size = wait_signed(sandbox)
     until(lambda: state.read_text().splitlines()[1] == str(size), 10, "the checkpoint in state_dir")
     (head,) = sandbox.query("SELECT size, frontier FROM needtoknow.head")
-    shutil.copy2(state, kept)
     sandbox.kill()
     sandbox.query("UPDATE needtoknow.head SET size = size - 2")
     try:
-        finding, rest = patient.finds("wrong", "ledger", rf"the ledger has {size - 2} entries, fewer than the checkpoint of {size} in .*/state/checkpoint",
-                                      "database.state")
+        words = rf"the ledger has {size - 2} entries, fewer than the checkpoint of {size} in .*/state/checkpoint"
+        patient.finds("wrong", "ledger", words, "database.state")
     finally:
         sandbox.query("UPDATE needtoknow.head SET size = %s", head[0])
         sandbox.start()
