@@ -26,7 +26,7 @@ static void test_the_example_in_english(void **state)
 		"Ménage à domicile (home-cleaning), dpv:ServiceProvision, because the contract needs it "
 		"(GDPR, Article 6(1)(b)):\n"
 		"- From the booking on until 2 hours after the end, the provider gets, of the client: district; "
-		"of the booking: work to be done.\n"
+		"of the booking: tasks to be done.\n"
 		"- From 24 hours before the start until 2 hours after the end, the provider gets, of the client: "
 		"first name, home address; of the booking: instructions for the visit.\n"
 		"- From 1 hour before the start until 2 hours after the end, the provider gets, of the client: door "
@@ -45,7 +45,7 @@ static void test_the_example_in_french(void **state)
 	HAS(ran.out,
 		"- Dès la réservation jusqu'à 2 heures après la fin, le prestataire reçoit, du client : quartier ; de "
 		"la "
-		"réservation : travaux à faire.\n");
+		"réservation : tâches à effectuer.\n");
 	HAS(ran.out,
 		"- Rien n'est envoyé si ceci n'est pas vrai : accord pour la lettre d'information "
 		"(client.newsletter_consent).\n");
