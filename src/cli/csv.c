@@ -24,13 +24,18 @@ static size_t begins_with(const char *text, const char *const *list, size_t coun
 	return 0;
 }
 
-static int looks_like_formula(const char *text)
+/* The first text that is more than spaces decides. */
+static int looks_like_formula(char *const *texts, size_t count)
 {
-	size_t space;
-
-	while ((space = begins_with(text, spaces, sizeof spaces / sizeof spaces[0])) != 0)
-		text += space;
-	return begins_with(text, starts, sizeof starts / sizeof starts[0]) != 0;
+	for (size_t i = 0; i < count; i++) {
+		const char *text = texts[i];
+		size_t space;
+		while ((space = begins_with(text, spaces, sizeof spaces / sizeof spaces[0])) != 0)
+			text += space;
+		if (*text != '\0')
+			return begins_with(text, starts, sizeof starts / sizeof starts[0]) != 0;
+	}
+	return 0;
 }
 
 static void next(struct csv *csv)
@@ -66,7 +71,7 @@ void csv_texts(struct csv *csv, char *const *texts, size_t count)
 	if (count == 0 || (count == 1 && texts[0][0] == '\0'))
 		return;
 	putc('"', csv->file);
-	if (looks_like_formula(texts[0]))
+	if (looks_like_formula(texts, count))
 		putc('\'', csv->file);
 	for (size_t i = 0; i < count; i++) {
 		if (i > 0)

@@ -12,7 +12,7 @@
 
 static const char *const one[] = { "a" };
 
-static void expect_cell(const char *text, const char *written)
+static void expect_cell_of(char *const *texts, size_t count, const char *written)
 {
 	struct csv csv;
 	char *out = NULL, expected[256];
@@ -20,12 +20,22 @@ static void expect_cell(const char *text, const char *written)
 	FILE *file = open_memstream(&out, &length);
 
 	csv_begin(&csv, file, one, 1);
-	csv_text(&csv, text);
+	if (count == 1)
+		csv_text(&csv, texts[0]);
+	else
+		csv_texts(&csv, texts, count);
 	csv_end(&csv);
 	fclose(file);
 	snprintf(expected, sizeof expected, "a\r\n%s\r\n", written);
 	assert_string_equal(out, expected);
 	free(out);
+}
+
+static void expect_cell(const char *text, const char *written)
+{
+	char *texts[] = { (char *)(uintptr_t)text };
+
+	expect_cell_of(texts, 1, written);
 }
 
 static void test_texts_are_quoted(void **state)
@@ -53,6 +63,17 @@ static void test_no_text_is_a_formula(void **state)
 		expect_cell(text, written);
 	}
 	expect_cell("=HYPERLINK(\"http://x\")", "\"'=HYPERLINK(\"\"http://x\"\")\"");
+}
+
+static void test_no_texts_together_are_a_formula(void **state)
+{
+	char *texts[] = { (char *)(uintptr_t) "", (char *)(uintptr_t) " ", (char *)(uintptr_t) "=1",
+		(char *)(uintptr_t) "a" };
+
+	(void)state;
+	expect_cell_of(texts, 4, "\"'   =1 a\"");
+	expect_cell_of(texts, 2, "\"  \"");
+	expect_cell_of(texts + 3, 1, "\"a\"");
 }
 
 static void test_no_text_begins_a_line(void **state)
@@ -101,6 +122,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_texts_are_quoted),
 		cmocka_unit_test(test_no_text_is_a_formula),
+		cmocka_unit_test(test_no_texts_together_are_a_formula),
 		cmocka_unit_test(test_no_text_begins_a_line),
 		cmocka_unit_test(test_numbers_and_times_are_plain),
 	};
