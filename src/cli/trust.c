@@ -98,7 +98,7 @@ enum exit_code trust_read_checkpoint(const struct invocation *invocation, const 
 	if (result != FILE_OK) {
 		if (result == FILE_ABSENT)
 			fprintf(stderr, "needtoknow %s: %s: there is no such file\n", invocation->command->name, path);
-		return result == FILE_ABSENT ? EXIT_USAGE : EXIT_FAILED;
+		return EXIT_USAGE;
 	}
 	enum note_result verdict = trust_open(trust, (const char *)note->data, note->length, out);
 	if (verdict == NOTE_OK)

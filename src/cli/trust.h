@@ -29,7 +29,7 @@ enum exit_code trust_read(const struct invocation *invocation, bool required, st
 enum note_result trust_open(const struct trust *trust, const char *note, size_t length, struct checkpoint *out);
 
 /* A file with a checkpoint's note. `note` is made anew and is the caller's to release, in any case. EXIT_OK;
- * FILE_ABSENT is EXIT_USAGE; EXIT_FAILED when it does not verify. All after a line. */
+ * EXIT_USAGE when there is no such file or it cannot be read; EXIT_FAILED when it does not verify. All after a line. */
 enum exit_code trust_read_checkpoint(const struct invocation *invocation, const struct trust *trust, const char *path,
 	struct buffer *note, struct checkpoint *out);
 
