@@ -34,7 +34,7 @@ const struct command commands[] = {
 	{ .name = "share",
 		.group = "Sharing (role booking)",
 		.summary = "Let a recipient be sent what a service needs for a booking",
-		.details = "Records the right; each release is sent when the policy says that it is due. " TIMES,
+		.details = "Records the right; each release is sent when the policy says that it is due.\n" TIMES,
 		.examples = "  needtoknow share --booking B000001 --subject C000001 --recipient sparkle \\\n"
 			    "    --service home-cleaning --from now --to +2h\n",
 		.flags = share_flags,
@@ -43,7 +43,7 @@ const struct command commands[] = {
 	{ .name = "explain",
 		.group = "Sharing (role booking)",
 		.summary = "Say what share would do, and do nothing",
-		.details = "Ends with 0 when it would be allowed and with 3 when it would be refused. " TIMES,
+		.details = "Ends with 0 when it would be allowed and with 3 when it would be refused.\n" TIMES,
 		.examples = "  needtoknow explain --booking B000001 --subject C000001 --recipient sparkle \\\n"
 			    "    --service gardening --from +1d --to now+26h\n",
 		.flags = explain_flags,
@@ -83,7 +83,8 @@ const struct command commands[] = {
 	{ .name = "audit list",
 		.group = "Auditing (role auditor)",
 		.summary = "List entries of the ledger: who got what, when, why",
-		.details = "Each filter that is given must hold. The question is itself an entry of the ledger. " TIMES,
+		.details =
+			"Each filter that is given must hold. The question is itself an entry of the ledger.\n" TIMES,
 		.examples = "  needtoknow audit list --subject C000001\n"
 			    "  needtoknow audit list --kinds DELIVERED,REFUSED --from -24h --newest-first --limit 20\n"
 			    "  needtoknow audit list --recipient sparkle --limit 0 --format csv >sparkle.csv\n"
@@ -114,7 +115,7 @@ const struct command commands[] = {
 		.details = "For a lost phone or a breach (GDPR art. 33): every release that was sent to it, from when "
 			   "until "
 			   "when it was held.\n"
-			   "What was not confirmed as deleted counts as still held. " TIMES,
+			   "What was not confirmed as deleted counts as still held.\n" TIMES,
 		.examples = "  needtoknow audit exposure sparkle --device phone-2 --from -72h\n"
 			    "  needtoknow audit exposure sparkle --format csv >exposure.csv\n",
 		.flags = audit_exposure_flags,
