@@ -9,6 +9,7 @@ from . import figures
 from .load import Client, pgbench
 from .questions import AUDIT, Asker, questions
 from .setting import BENCH
+from .verify import Disagreement
 
 from needtoknow_testing import protos  # noqa: E402  # found through .verify
 
@@ -65,14 +66,14 @@ class Auditors:
             thread.join(30)
         self.asker.__exit__()
         if kind is None and self.failure:
-            raise RuntimeError(f"an auditor was refused: {self.failure}")
+            raise RuntimeError(f"an auditor got no answer, or a wrong one: {self.failure}")
 
     stream = None
 
     def _guard(self, work):
         try:
             work()
-        except grpc.RpcError as error:
+        except (grpc.RpcError, Disagreement) as error:
             if not self.stop.is_set():
                 self.failure = error
 

@@ -98,7 +98,8 @@ def check_page(least):
 
 def check_report(request, raw):
     report = protos.audit.GetSubjectReportResponse.FromString(raw)
-    demand(sum(len(recipient.disclosures) for recipient in report.recipients) == 2, f"the report of {request}")
+    # More, when a booking of the load's was theirs too.
+    demand(sum(len(recipient.disclosures) for recipient in report.recipients) >= 2, f"the report of {request}")
 
 
 def check_proof(answer):
