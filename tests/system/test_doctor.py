@@ -283,6 +283,18 @@ def test_a_server_that_may_forget(patient, setting, change, undo):
         until(lambda: sandbox.query(f"SHOW {setting}") == before, 10, "the setting as it was")
 
 
+@pytest.mark.parametrize("skew, status, code", [
+    ("3 s", "warning", OK), ("-3 s", "warning", OK), ("20 s", "wrong", WRONG), ("-1 h", "wrong", WRONG)])
+def test_a_clock_that_is_another(patient, skew, status, code):
+    """For one role, whose search path finds another clock before the server's."""
+    with patient.changed("CREATE SCHEMA skewed; GRANT USAGE ON SCHEMA skewed TO needtoknow_audit;"
+                         "CREATE FUNCTION skewed.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS"
+                         f" $$SELECT pg_catalog.clock_timestamp() + interval '{skew}'$$;"
+                         "ALTER ROLE needtoknow_audit SET search_path = skewed, pg_catalog",
+                         "ALTER ROLE needtoknow_audit RESET search_path; DROP SCHEMA skewed CASCADE"):
+        patient.finds(status, "database.audit", r"its clock and this machine's are \d+\.\d+ s apart", "timedatectl", code=code)
+
+
 def test_a_migration_with_another_text(patient):
     flip = "UPDATE needtoknow.migration SET digest = set_byte(digest, 0, get_byte(digest, 0) # 1) WHERE number = 2"
     with patient.changed(flip, flip):
