@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define HOLD_SOURCE TIME_SECOND
-#define HOLD_POLICY (20 * TIME_SECOND / 1000) /* another was put in force, and is being looked up */
+#define HOLD_POLICY TIME_SECOND /* another was put in force, and is being looked up: the hold ends with that */
 #define HOLD_UNKNOWN (100 * TIME_SECOND / 1000) /* another worker shared under a policy that is new to this one */
 #define HOLD_LATER_MAX (3600 * TIME_SECOND)
 #define HOLD_UNUSABLE (30 * TIME_SECOND)

@@ -31,7 +31,7 @@ void queue_writable(struct subscription *subscription);
 void queue_poke(struct queues *queues, const char *recipient_id);
 /* Something may be due, or withdrawn, for anybody: another worker has committed, or the database is back. */
 void queue_poke_all(struct queues *queues);
-/* Another policy is in force: what was held by the rule before is looked at again. */
+/* Another policy is in force, or it is known again which one: what was held is looked at again. */
 void queue_lift_holds(struct queues *queues);
 
 /* Committed: no longer waited for. */

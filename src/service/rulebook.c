@@ -409,11 +409,15 @@ static void checked(void *context, struct catalogue *catalogue)
 static void take_next(struct rulebook *rulebook)
 {
 	if (!rulebook->pending) {
+		bool was_current = is_current(rulebook);
 		rulebook->opening = false;
 		rulebook->known = rulebook->asked;
 		service_changed(rulebook->service);
-		if (is_current(rulebook))
+		if (is_current(rulebook)) {
 			release_waiting(rulebook, true);
+			if (!was_current)
+				queue_lift_holds(service_queues(rulebook->service));
+		}
 		look_again(rulebook);
 		return;
 	}

@@ -1,12 +1,14 @@
 """A new policy takes effect when the data-protection officer's digest is that of the file, at once, for every worker."""
 
 import hashlib
+import re
 
 import pytest
 
 from needtoknow_testing import ledger, policy, protos
 from needtoknow_testing.cli import Cli
 from needtoknow_testing.refusal import refusal, refused
+from needtoknow_testing.waiting import until
 from needtoknow_testing.world import World
 
 WITH = policy.testing_policy()
@@ -188,3 +190,28 @@ def test_news_that_came_while_our_database_was_away_is_looked_up_when_it_is_back
     pair.sandbox.wait_serving()
     assert pair.share(person, recipient).state == protos.common.DISCLOSURE_STATE_ACTIVE
     recipient.drain()
+
+
+def test_deliveries_wait_for_an_unknown_policy_without_asking_all_the_time():
+    """Another machine's policy that cannot be looked at, since the company's database is away: hours, perhaps."""
+    world = World.up(WITH)
+    sandbox = world.sandbox
+    attempts = lambda: int(re.search(r'deliveries_abandoned_total\{worker="1"\} (\d+)', sandbox.metrics())[1])
+    try:
+        recipient = world.recipient()
+        shared = world.share(world.person(), recipient)
+        sandbox.query("ALTER ROLE needtoknow_source CONNECTION LIMIT 0")
+        sandbox.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'needtoknow_source'")
+        sandbox.query("INSERT INTO needtoknow.policy VALUES (1000, sha256('x'), %s)", WITH + "# another machine's\n")
+        sandbox.query("INSERT INTO needtoknow.policy_activation VALUES (1000000, 1000, now(), 'somebody')")
+        sandbox.query("NOTIFY needtoknow, '1 another policy'")
+        until(lambda: "cannot be checked" in sandbox.log(), 20, "the look that fails")
+        with recipient.receive() as stream:
+            until(attempts, 10, "the first attempt")
+            before = attempts()
+            sandbox.wait_until(sandbox.database_now() + 2)
+            assert attempts() - before <= 4, "about one a second"
+            sandbox.query("ALTER ROLE needtoknow_source CONNECTION LIMIT -1")
+            stream.delivery(shared.disclosure_id, timeout=20)
+    finally:
+        world.down()
