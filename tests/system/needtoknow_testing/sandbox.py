@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import shlex
 import signal
 import subprocess
@@ -98,6 +99,8 @@ class Sandbox:
         if config:
             sandbox.config.write_text(config(sandbox.config.read_text()))
             sandbox.restart()
+        elif workers > 1:
+            sandbox.wait_serving()
         return sandbox
 
     def down(self):
@@ -273,8 +276,11 @@ class Sandbox:
             client.close()
 
     def wait_serving(self, timeout=30):
+        """Until every worker serves: a caller lands on any of them."""
+        workers = int(re.search(r"(?m)^workers: (\d+)", self.config.read_text()).group(1))
+        each = lambda: workers == 1 or len(re.findall(r"(?m)^needtoknow_worker_serving{.*} 1$", self.metrics())) == workers
         try:
-            until(lambda: self.health() == SERVING, timeout, "SERVING", every=0.05)
+            until(lambda: self.health() == SERVING and each(), timeout, "SERVING", every=0.05)
         except AssertionError as error:
             raise AssertionError(f"{error}; the log ends:\n{self.log()[-3000:]}") from None
 
