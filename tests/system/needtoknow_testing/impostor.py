@@ -62,10 +62,10 @@ class Impostor:
             self.process = subprocess.Popen(
                 [self.sandbox.binary, "run", "--config", self.config], stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=self.sandbox.user,
                 group=self.sandbox.group, extra_groups=[], start_new_session=True, cwd=self.directory)
-        # A client that knocks before anybody listens gives its next attempts little time, which a busy machine exceeds.
-        until(lambda: "ready:" in self.log(), 60, f"readiness in {self.log_path}")
         self.auditor = Client(self.address, self.sandbox.ca, *self.sandbox.key_pair("auditor"))
         try:
+            # A client that knocks before anybody listens gives its next attempts little time, which a busy machine exceeds.
+            until(lambda: "ready:" in self.log(), 60, f"readiness in {self.log_path}")
             until(self._serving, 30, "SERVING")
         except AssertionError as error:
             self.__exit__()
