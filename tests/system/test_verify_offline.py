@@ -373,6 +373,7 @@ def test_a_proof_of_another_entry_or_log_is_refused(proof):
     (["--tiles", ".", "--vkey", "nothing"], "neither a verifier key nor a file"),
     (["--tiles", ".", "--vkey", KEY.vkey[:-6] + "AAAAA="], "neither"),
     (["--tiles", ".", "--vkey", KEY.vkey, "--since", "nowhere"], "nowhere: there is no such file"),
+    (["--tiles", ".", "--vkey", KEY.vkey, "--since", "/"], "Is a directory"),
 ])
 def test_wrong_usage_is_told_from_what_does_not_verify(words, what):
     ran = audit("verify", *words)
