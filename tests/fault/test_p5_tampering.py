@@ -14,10 +14,9 @@ from typing import Callable
 import psycopg2
 import pytest
 
-from needtoknow_testing import company
+from needtoknow_testing import company, policy
 from needtoknow_testing.impostor import Impostor, run_needtoknow
 from needtoknow_testing.merkle import leaf_hash
-from needtoknow_testing.policy import testing_policy
 from needtoknow_testing.sandbox import alive
 from needtoknow_testing.tampering import TILE, Tampering, forged, publish
 from needtoknow_testing.waiting import until
@@ -64,7 +63,7 @@ def published(sandbox):
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
-    world = World.up(testing_policy())
+    world = World.up(policy.testing_policy())
     sandbox, directory = world.sandbox, world.sandbox._around / "p5"
     directory.mkdir()
     recipient = world.recipient()
