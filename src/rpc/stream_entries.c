@@ -1,3 +1,4 @@
+#include "pure/time.h"
 #include "rpc/entries.h"
 #include "rpc/methods.h"
 #include "service/batch.h"
@@ -16,6 +17,9 @@
 /* Nothing more is read while as much waits to be sent. */
 #define QUEUED_MAX ((size_t)128 << 10)
 #define INDICES_AT_ONCE 128
+/* While calls are being committed a reading waits for as long: what nobody waits for must not take what somebody does.
+ */
+#define YIELD (TIME_SECOND / 100)
 
 struct stream {
 	struct audited audited; /* first */
@@ -30,6 +34,12 @@ struct stream {
 		STREAM_ASKS, /* whether it has */
 	} state;
 	int64_t size; /* of the ledger, when it was last asked */
+	struct loop_timer yield;
+	enum {
+		YIELD_NOT,
+		YIELD_WAITS, /* the timer is set */
+		YIELD_OVER, /* the next reading has waited */
+	} yielding;
 };
 
 /* False: it must wait for the client. */
@@ -52,6 +62,14 @@ static bool stream_take(struct call *call, struct entries *entries, const struct
 	return entries_append(&stream->message, entry, !stream->bodies_only) == 0;
 }
 
+static void yield_over(void *context)
+{
+	struct call *call = context;
+	struct stream *stream = call->state;
+	stream->yielding = YIELD_OVER;
+	call_run(call);
+}
+
 static enum step_result stream_decode(struct call *call)
 {
 	const Needtoknow__V1__StreamEntriesRequest *request =
@@ -60,6 +78,7 @@ static enum step_result stream_decode(struct call *call)
 	if (!stream)
 		return STEP_NEXT;
 	buffer_init(&stream->message, MESSAGE_BYTES + ENTRY_BYTES_MAX);
+	loop_timer_init(&stream->yield, service_loop(call->service), yield_over, call);
 	call->state = stream;
 	stream->bodies_only = request->bodies_only;
 	stream->follow = request->follow;
@@ -111,8 +130,24 @@ static void stream_settle(struct stream *stream)
 	}
 }
 
+/* True: the next reading may be asked for now. */
+static bool stream_may_read(struct call *call, struct stream *stream)
+{
+	if (stream->yielding == YIELD_WAITS)
+		return false;
+	if (stream->yielding == YIELD_OVER || !train_is_busy(service_train(call->service))) {
+		stream->yielding = YIELD_NOT;
+		return true;
+	}
+	stream->yielding = YIELD_WAITS;
+	loop_timer_set(&stream->yield, YIELD);
+	return false;
+}
+
 static void stream_ask(struct call *call, struct stream *stream)
 {
+	if (stream->state == STREAM_READS && !stream_may_read(call, stream))
+		return;
 	if (stream->state == STREAM_READS) {
 		entries_ask(call, &stream->entries);
 	} else if (stream->state == STREAM_WAITS && stream->follower.told) {
@@ -155,6 +190,7 @@ static void stream_release(struct call *call)
 	if (!stream)
 		return;
 	tail_leave(service_tail(call->service), &stream->follower);
+	loop_timer_release(&stream->yield);
 	buffer_release(&stream->message);
 }
 

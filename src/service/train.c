@@ -15,6 +15,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#define BUSY_FOR (TIME_SECOND / 20)
 #define POLICY_NEWS " policy" /* behind the sender, in what the other workers are told */
 #define LOCK_TIMEOUT_MS 50
 #define STATEMENT_TIMEOUT_MS 250
@@ -398,10 +399,16 @@ static void send_commit(struct train *train)
 	fault_point("train.commit_sent");
 }
 
+bool train_is_busy(const struct train *train)
+{
+	return train->departed_at && loop_now(service_loop(train->service)) - train->departed_at < BUSY_FOR;
+}
+
 static void depart(struct train *train)
 {
 	size_t calls = train->aboard_count;
 	train->number++;
+	train->departed_at = loop_now(service_loop(train->service));
 	train->state = TRAIN_STATE_COMMITTING;
 	send_commit(train);
 	key_table_depart(train->keys, train->number);

@@ -30,6 +30,9 @@ struct train *train_new(struct service *service, const struct train_config *conf
 void train_close(struct train *train);
 void train_free(struct train *train);
 enum train_health train_health(const struct train *train);
+/* Calls are being committed, or were a moment ago: whoever has all the time in the world should let them have theirs.
+ */
+bool train_is_busy(const struct train *train);
 
 /* Each train tells the other workers, signed with this name, which must outlive the train; NULL: nobody listens. */
 void train_notify(struct train *train, const char *name);
