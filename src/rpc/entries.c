@@ -448,13 +448,6 @@ void entries_ask(struct call *call, struct entries *entries)
 	}
 }
 
-void entries_go_on(struct entries *entries, int64_t size)
-{
-	if (entries->next < size)
-		entries->next = size;
-	entries->end = false;
-}
-
 /* ---- as bytes ---- */
 
 #define TAG(field, type) ((uint8_t)((field) << 3 | (type)))

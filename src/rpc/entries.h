@@ -65,8 +65,6 @@ void entries_begin(struct call *call, struct entries *entries, const struct entr
 bool entries_more(struct entries *entries);
 /* Asks for the next reading. */
 void entries_ask(struct call *call, struct entries *entries);
-/* The end was reached when the ledger had `size` entries, and it has grown since: goes on from there. */
-void entries_go_on(struct entries *entries, int64_t size);
 
 /*
  * Appends the entry as element of field 1 of ListEntriesResponse and StreamEntriesResponse. `decoded`: with field

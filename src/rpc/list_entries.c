@@ -12,7 +12,7 @@
 #define READINGS_MAX 64
 /* Bytes of a page beyond this end it early. */
 #define PAGE_BYTES_MAX ((size_t)1 << 20)
-#define ENTRY_BYTES_MAX (2 * (size_t)UINT16_MAX + 64)
+#define ENTRY_BYTES_MAX (2 * (size_t)UINT16_MAX + ENTRIES_OVERHEAD_MAX)
 
 struct list {
 	struct audited audited; /* first */
