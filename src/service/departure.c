@@ -70,7 +70,6 @@ struct departure {
 	struct pg_array marks; /* where every MARK_EVERY-th begins */
 	struct pg_array rare; /* which are of other kinds than the common ones */
 	struct slice *slices;
-	size_t rows;
 	struct columns columns[WRITE_KINDS];
 };
 
@@ -119,7 +118,6 @@ void departure_clear(struct departure *departure)
 	pg_array_clear(&departure->marks);
 	pg_array_clear(&departure->rare);
 	departure->kinds = 0;
-	departure->rows = 0;
 }
 
 void departure_begin(struct departure *departure, const struct merkle_frontier *head, int64_t now)
@@ -194,7 +192,6 @@ void departure_write(struct departure *departure, enum write_kind kind, const st
 	int failed = columns_append(&departure->columns[kind], cells);
 	assert(!failed);
 	(void)failed;
-	departure->rows++;
 }
 
 size_t departure_entries(const struct departure *departure)
@@ -215,11 +212,6 @@ const struct merkle_frontier *departure_frontier(const struct departure *departu
 bool departure_carries(const struct departure *departure, Needtoknow__V1__EntryKind kind)
 {
 	return departure->kinds >> kind & 1;
-}
-
-bool departure_loaded(const struct departure *departure)
-{
-	return departure->rows || departure_entries(departure);
 }
 
 static int send_ledger(const struct departure *departure, struct database *database, const uint8_t train_id[16])

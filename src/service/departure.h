@@ -67,8 +67,6 @@ uint64_t departure_first_index(const struct departure *departure);
 const struct merkle_frontier *departure_frontier(const struct departure *departure);
 /* An entry of this kind is in it. */
 bool departure_carries(const struct departure *departure, Needtoknow__V1__EntryKind kind);
-/* Something is to be written. */
-bool departure_loaded(const struct departure *departure);
 
 /* Adds the statements of all that was loaded to the open segment: rows, entries, the head. Returns how many. */
 int departure_send(struct departure *departure, struct database *database, const uint8_t train_id[16]);

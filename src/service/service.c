@@ -159,11 +159,6 @@ const struct service_config *service_config(const struct service *service)
 	return &service->settled;
 }
 
-const struct method *const *service_methods(const struct service *service)
-{
-	return service->settled.methods;
-}
-
 const uint8_t *service_secret(const struct service *service, enum service_secret use)
 {
 	assert(service->have_secret);

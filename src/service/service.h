@@ -80,7 +80,6 @@ struct database *service_database_state(const struct service *service);
 struct database *service_database_listing(const struct service *service);
 struct database *service_database_audit(const struct service *service);
 const struct service_config *service_config(const struct service *service);
-const struct method *const *service_methods(const struct service *service);
 
 /* 32 bytes derived from the shared secret for one use of it. */
 enum service_secret {
