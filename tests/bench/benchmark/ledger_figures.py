@@ -40,7 +40,8 @@ def table(record):
     lines.append(f"the signer tiled and signed        {large['signing']['entries_per_second']:>12,.0f} entries/s")
     lines.append(f"export-tiles                       {export['export']['per_second']:>12,.0f} entries/s   target {EXPORT:,}  "
                  + verdict(export["export"]["per_second"] >= EXPORT))
-    lines.append(f"export-tiles, continued            {export['continued']['seconds']:>12.1f} s for {export['continued']['entries']:,} new entries")
+    continued = export["continued"]
+    lines.append(f"export-tiles, continued            {continued['seconds']:>12.1f} s for {continued['entries']:,} new entries")
     lines.append(f"verify --tiles                     {export['verify']['per_cpu_second']:>12,.0f} entries/s of one core   target {VERIFY:,}  "
                  + verdict(export["verify"]["per_cpu_second"] >= VERIFY))
     for name, words in (("small", "appending at 100,000"), ("large", f"appending at {large['entries']:,}")):
