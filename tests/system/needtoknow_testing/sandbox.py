@@ -79,6 +79,9 @@ class Sandbox:
     @classmethod
     def up(cls, *, policy=None, clients=400, workers=1, preset="debug", config=None):
         """`config`: a function that is given the configuration file's text and returns another; the daemon is then restarted."""
+        environment = dict(os.environ)
+        if preset != "debug":
+            environment["NEEDTOKNOW_BUILD"] = str(build(preset))
         directory = tempfile.mkdtemp(prefix="needtoknow-test-")
         Path(directory).chmod(0o755)  # PostgreSQL's account passes through it
         command = [str(SANDBOX), "up", "--dir", f"{directory}/sandbox", "--clients", str(clients), "--workers", str(workers)]
@@ -86,9 +89,6 @@ class Sandbox:
             path = Path(directory) / "policy.yaml"
             path.write_text(policy)
             command += ["--policy", str(path)]
-        environment = dict(os.environ)
-        if preset != "debug":
-            environment["NEEDTOKNOW_BUILD"] = str(build(preset))
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=900)
         if done.returncode != 0:
             subprocess.run([str(SANDBOX), "down", "--dir", f"{directory}/sandbox"], check=False, capture_output=True)
