@@ -42,7 +42,9 @@ static enum step_result delivery_ask(struct call *call)
 		return STEP_DONE;
 	}
 	const struct rule *rule = disclosure_rule_now(call, &due->disclosure);
-	if (!rule && !rulebook_policy(service_rulebook(call->service), due->disclosure.policy_number)) {
+	struct rulebook *rulebook = service_rulebook(call->service);
+	int number = due->disclosure.policy_number;
+	if (!rule && !rulebook_policy(rulebook, number) && !rulebook_is_unfit(rulebook, number)) {
 		delivery->hold = HOLD_UNKNOWN;
 		return STEP_DONE;
 	}

@@ -13,7 +13,7 @@
 #define ENTRY_LENGTH_MAX 65535
 #define BODIES_MAX ((size_t)128 << 20)
 /* Whoever reads one entry reads as many around it; src/sql/audit.sql counts on it. */
-#define MARK_EVERY 16
+#define MARK_EVERY 4
 /* The index ledger_rare leaves these out: SHARED, DELIVERED, ACKNOWLEDGED, EXPIRED, WITHDRAWN, DELETION_CONFIRMED. */
 #define COMMON_KINDS UINT64_C(1818)
 

@@ -60,6 +60,7 @@ struct rulebook {
 
 	/* What is being taken into use, one after the other. */
 	bool opening, activating;
+	bool checking; /* the first of the pending, against the company's database */
 	struct policy_text {
 		int number; /* 0: the file's, not yet known to the database */
 		bool in_force;
@@ -241,8 +242,9 @@ static void give_up(struct rulebook *rulebook, enum policy_order_result result, 
 	if (why != rulebook->why)
 		snprintf(rulebook->why, sizeof rulebook->why, "%s", why);
 	log_error("policy", "%s%s", rulebook->why, rulebook->in_force ? "; the policy in force stays" : "");
-	rulebook->opening = false;
-	while (rulebook->pending) {
+	/* What is being looked at now is not given up: the catalogue still works on it. */
+	rulebook->opening = rulebook->checking;
+	while (!rulebook->checking && rulebook->pending) {
 		struct policy_text *text = rulebook->pending;
 		LL_DELETE(rulebook->pending, text);
 		policy_free(text->policy);
@@ -344,6 +346,11 @@ static bool is_unfit(const struct rulebook *rulebook, int number)
 	return false;
 }
 
+bool rulebook_is_unfit(const struct rulebook *rulebook, int number)
+{
+	return is_unfit(rulebook, number);
+}
+
 static void remember_unfit(struct rulebook *rulebook, int number)
 {
 	if (rulebook->unfit_count < UNFIT_MAX)
@@ -369,6 +376,7 @@ static void checked(void *context, struct catalogue *catalogue)
 {
 	struct rulebook *rulebook = context;
 	struct policy_text *text = rulebook->pending;
+	rulebook->checking = false;
 	LL_DELETE(rulebook->pending, text);
 	bool is_file = text->number == 0;
 	log_problems(catalogue, is_file ? rulebook->policy_file : "a policy under which something was shared");
@@ -421,6 +429,7 @@ static void take_next(struct rulebook *rulebook)
 		look_again(rulebook);
 		return;
 	}
+	rulebook->checking = true;
 	catalogue_check(rulebook->catalogue, rulebook->pending->policy, rulebook->strict, checked, rulebook);
 }
 

@@ -105,6 +105,8 @@ const struct rules *rulebook_number(const struct rulebook *rulebook, int number)
 /* For reading what was shared under it, not for sharing: also one that does not fit the sources any more. NULL when
  * this worker does not know it (yet), or no longer can read it. It lives as long as the rulebook. */
 const struct policy *rulebook_policy(struct rulebook *rulebook, int number);
+/* It is known, and cannot be used: it does not fit the company's database, or this version cannot read it. */
+bool rulebook_is_unfit(const struct rulebook *rulebook, int number);
 /* Why there is no policy in force; "" when there is. */
 const char *rulebook_why(const struct rulebook *rulebook);
 

@@ -50,7 +50,13 @@ static void go_on(struct signer *signer)
 
 void signer_refused(struct signer *signer, const struct database_outcome *outcome)
 {
+	/* Of these classes are time-outs, shutdowns and what is short for a moment: tried again, and no reason to
+	 * doubt. */
+	static const char *const passing[] = { "40", "53", "55", "57" };
 	signer_tree_forget(signer);
+	for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
+		if (!strncmp(outcome->sqlstate, passing[i], 2))
+			return;
 	if (outcome->result == DATABASE_FAILED)
 		signer_stop(signer, "the database refused what a checkpoint needs: %s (SQLSTATE %s)", outcome->message,
 			outcome->sqlstate);

@@ -137,7 +137,7 @@ SELECT s.ord, s.first_index, s.from_index, s.until, substring(s.bodies FROM s.at
 FROM (SELECT u.ord, w.first_index, w.from_index, w.until, w.bodies, w.at, greatest(u.bytes, w.mark - w.at) AS wanted
 	FROM unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[]) WITH ORDINALITY AS u(next, kinds, amount, bytes, ord)
 	CROSS JOIN LATERAL (SELECT m.*, sum(m.size - m.at) OVER (ORDER BY m.first_index) - (m.size - m.at) AS before
-		FROM (SELECT l.first_index, l.first_index + b.block * 16 AS from_index, l.first_index + l.count AS until, l.bodies,
+		FROM (SELECT l.first_index, l.first_index + b.block * 4 AS from_index, l.first_index + l.count AS until, l.bodies,
 				length(l.bodies) AS size, coalesce(l.marks[b.block + 1], 0) AS at,
 				coalesce(l.marks[b.block + 2], length(l.bodies)) AS mark
 			FROM (SELECT * FROM needtoknow.ledger AS e
@@ -145,7 +145,7 @@ FROM (SELECT u.ord, w.first_index, w.from_index, w.until, w.bodies, w.at, greate
 						ORDER BY f.first_index DESC LIMIT 1), 0)
 					AND e.first_index + e.count > u.next AND e.kinds & u.kinds <> 0
 				ORDER BY e.first_index LIMIT u.amount) AS l
-			CROSS JOIN LATERAL (SELECT CASE WHEN l.marks IS NULL THEN 0 ELSE greatest(u.next - l.first_index, 0)::integer / 16 END
+			CROSS JOIN LATERAL (SELECT CASE WHEN l.marks IS NULL THEN 0 ELSE greatest(u.next - l.first_index, 0)::integer / 4 END
 				AS block) AS b) AS m) AS w
 	WHERE w.before < u.bytes
 	ORDER BY u.ord, w.first_index OFFSET 0) AS s;

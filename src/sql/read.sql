@@ -192,8 +192,8 @@ FROM (SELECT u.ord, m.from_index, l.bodies, m.at, m.until, lag(m.from_index) OVE
 	FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS u(ledger_index, asker, ord)
 	CROSS JOIN LATERAL (SELECT * FROM (SELECT * FROM needtoknow.ledger AS e WHERE e.first_index <= u.ledger_index
 			ORDER BY e.first_index DESC LIMIT 1) AS r WHERE u.ledger_index < r.first_index + r.count OFFSET 0) AS l
-	CROSS JOIN LATERAL (SELECT CASE WHEN l.marks IS NULL THEN 0 ELSE (u.ledger_index - l.first_index)::integer / 16 END AS block) AS b
-	CROSS JOIN LATERAL (SELECT l.first_index + b.block * 16 AS from_index, coalesce(l.marks[b.block + 1], 0) AS at,
+	CROSS JOIN LATERAL (SELECT CASE WHEN l.marks IS NULL THEN 0 ELSE (u.ledger_index - l.first_index)::integer / 4 END AS block) AS b
+	CROSS JOIN LATERAL (SELECT l.first_index + b.block * 4 AS from_index, coalesce(l.marks[b.block + 1], 0) AS at,
 		coalesce(l.marks[b.block + 2], length(l.bodies)) AS until) AS m
 	ORDER BY u.ord OFFSET 0) AS x
 WHERE x.before IS DISTINCT FROM x.from_index;

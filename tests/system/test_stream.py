@@ -204,7 +204,7 @@ def large_world():
     World.running.remove(world)
     body = ledger.entries(world.sandbox)[0][1].SerializeToString() + b"\xfa\x3f\xac\x02" + bytes(300)
     row = (len(body).to_bytes(2, "big") + body) * ROW
-    marks = list(range(0, len(row), 16 * (2 + len(body))))
+    marks = list(range(0, len(row), 4 * (2 + len(body))))
     with world.sandbox.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         cursor.execute("SELECT size FROM needtoknow.head")

@@ -11,7 +11,7 @@ CREATE TABLE needtoknow.tile (
 );
 ALTER TABLE needtoknow.tile ALTER COLUMN hashes SET STORAGE EXTERNAL; -- read in slices
 
--- Where every 16th entry begins in `bodies`, in bytes from 0: one entry is read without the 500 around it. NULL: of rows before this.
+-- Where every fourth entry begins in `bodies`, in bytes from 0: one entry is read without the 500 around it. NULL: of rows before this.
 ALTER TABLE needtoknow.ledger ADD COLUMN marks integer[];
 -- Which of its entries are of the rare kinds that the index ledger_rare is for: each one's place in the row, counted from 0, times 64, and
 -- its EntryKind. NULL: none, or a row before this.

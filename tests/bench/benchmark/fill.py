@@ -27,7 +27,7 @@ from needtoknow_testing.merkle import Frontier, leaf_hash, node_hash  # noqa: E4
 
 TRUST = "spiffe://maison-claire.example"
 SERVICE, RELEASE, FIELDS = "home-cleaning", "visit", ("client.given_name", "client.home_address", "client.phone")
-MARK_EVERY = 16  # entries: as src/service/departure.c
+MARK_EVERY = 4  # entries: as src/service/departure.c
 COMMON_KINDS = 1818  # those that the index ledger_rare leaves out
 CHUNK = 100_000  # entries a transaction
 REPORT = 1_000_000

@@ -8,7 +8,7 @@ from .ledger import unpack
 from .merkle import Frontier, fold, leaf_hash, node_hash
 
 TILE = 256
-MARK_EVERY = 16  # entries: as src/service/departure.c
+MARK_EVERY = 4  # entries: as src/service/departure.c
 
 
 @dataclass
