@@ -12,9 +12,10 @@ from needtoknow_testing.receiver import acknowledge
 from needtoknow_testing.waiting import until
 from needtoknow_testing.world import World
 
-# 20,000 and 200,000 with NEEDTOKNOW_MEMORY_SCALE=10; the default leaves the run short.
+# Buffers reach their size in the first 10,000 or so: those of the trains, and of the tiles that a second's entries fill.
+# 120,000 and 300,000 with NEEDTOKNOW_MEMORY_SCALE=10; the default leaves the run short.
 SCALE = float(os.environ.get("NEEDTOKNOW_MEMORY_SCALE", "1"))
-WARM, END = int(2_000 * SCALE), int(20_000 * SCALE)
+WARM, END = int(12_000 * SCALE), int(30_000 * SCALE)
 IN_FLIGHT = 200
 PAGE = 4096
 
