@@ -49,6 +49,7 @@ class Daemon:
         for key, value in [("listen", f"127.0.0.1:{self.port}"), ("metrics_listen", self.metrics), *changes]:
             text = re.sub(rf"(?m)^{key}:.*$", f"{key}: {value}", text)
         text = text.replace("certs/", f"{sandbox.certs}/").replace("policy: ", f"policy: {sandbox.config.parent}/")
+        text = text.replace("signing_keys: [", f"signing_keys: [{sandbox.config.parent}/")
         self.config, self.log_path = directory / "needtoknowd.yaml", directory / "log"
         self.config.write_text(text + "limits: { drain_timeout_ms: 500 }\n")
         with open(self.log_path, "wb") as log:
@@ -145,8 +146,8 @@ def test_without_its_database_it_is_healthy_and_not_ready_and_says_why(start):
     until(lambda: "no answer from a database yet" in daemon.log(), 20, "the start")
     until(lambda: connects(daemon.port), 20, "a listening socket")
     assert get(daemon.metrics, "/healthz") == (200, "alive\n")
-    status, why = get(daemon.metrics, "/readyz")
-    assert status == 503 and "database" in why
+    until(lambda: "database" in get(daemon.metrics, "/readyz")[1], 20, "why, from a worker that has looked")
+    assert get(daemon.metrics, "/readyz")[0] == 503
     assert daemon.metric("needtoknow_worker_serving") == 0
 
 
