@@ -181,6 +181,8 @@ def test_a_state_dir_that_cannot_be_written_to_or_that_others_write_to(patient):
     state = patient.sandbox.directory / "state"
     for mode, about, words, mend in ((0o500, "configuration", "`state_dir`: .* cannot be written to", "as the daemon's user"),
                                      (0o722, "state_dir", "others than its owner", "chmod 0700")):
+        if mode == 0o500 and patient.sandbox.user == 0:
+            continue  # nothing is closed to root
         state.chmod(mode)
         try:
             patient.finds("wrong", about, words, mend)
