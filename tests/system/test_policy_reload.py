@@ -1,7 +1,9 @@
 """A new policy takes effect when the data-protection officer's digest is that of the file, at once, for every worker."""
 
 import hashlib
+import os
 import re
+import signal
 
 import pytest
 
@@ -215,3 +217,16 @@ def test_deliveries_wait_for_an_unknown_policy_without_asking_all_the_time():
             stream.delivery(shared.disclosure_id, timeout=20)
     finally:
         world.down()
+
+
+def test_sighup_takes_the_file_as_it_is_and_keeps_what_is_in_force_when_it_is_broken(pair):
+    write(pair, WITHOUT)
+    os.kill(pair.sandbox.pid, signal.SIGHUP)
+    until(lambda: in_force(pair) == digest(WITHOUT), 20, "the new policy")
+    index, entry = activations(pair)[-1]
+    assert entry.policy_digest == digest(WITHOUT) and entry.actor == "system"
+    mark = len(pair.sandbox.log())
+    write(pair, WITH.replace("legal_basis: contract", "legal_basis: contrct", 1))
+    os.kill(pair.sandbox.pid, signal.SIGHUP)
+    until(lambda: "did you mean `contract`" in pair.sandbox.log()[mark:], 20, "why not, with file, line and column")
+    assert in_force(pair) == digest(WITHOUT) and activations(pair)[-1][0] == index
