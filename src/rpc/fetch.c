@@ -304,11 +304,6 @@ static void fetch_doubted(struct call *call)
 		shipment_wipe(&fetch->shipments[i]);
 }
 
-static void fetch_release(struct call *call)
-{
-	rulebook_leave(service_rulebook(call->service), call);
-}
-
 const struct method delivery_fetch = {
 	.path = "/needtoknow.v1.DeliveryService/Fetch",
 	.role = ROLE_RECIPIENT,
@@ -319,5 +314,5 @@ const struct method delivery_fetch = {
 	.board = fetch_board,
 	.train_class = TRAIN_DELIVERY,
 	.doubted = fetch_doubted,
-	.release = fetch_release,
+	.release = rulebook_leave,
 };

@@ -105,11 +105,6 @@ static enum step_result register_reply(struct call *call)
 				      "prints it from the policy file");
 }
 
-static void register_release(struct call *call)
-{
-	rulebook_leave(service_rulebook(call->service), call);
-}
-
 const struct method audit_get_register = {
 	.path = "/needtoknow.v1.AuditService/GetRegister",
 	.role = ROLE_AUDITOR,
@@ -119,5 +114,5 @@ const struct method audit_get_register = {
 	.again = 1,
 	.board = audited_board,
 	.train_class = TRAIN_SHARE,
-	.release = register_release,
+	.release = rulebook_leave,
 };

@@ -422,11 +422,6 @@ static enum step_result share_repeat(struct call *call)
 	return share_answer(call, &reading->all[0], reading->now, &reading->line.recorded);
 }
 
-static void share_release(struct call *call)
-{
-	rulebook_leave(service_rulebook(call->service), call);
-}
-
 const struct method sharing_share = {
 	.path = "/needtoknow.v1.SharingService/Share",
 	.role = ROLE_BOOKING,
@@ -437,7 +432,7 @@ const struct method sharing_share = {
 	.again = 1,
 	.board = share_board,
 	.train_class = TRAIN_SHARE,
-	.release = share_release,
+	.release = rulebook_leave,
 };
 
 /* ---- Explain ---- */
@@ -468,7 +463,7 @@ const struct method sharing_explain = {
 	.kind = SERVER_METHOD_UNARY,
 	.input = &needtoknow__v1__explain_request__descriptor,
 	.steps = { explain_decode, share_ask, share_gather, explain_reply },
-	.release = share_release,
+	.release = rulebook_leave,
 };
 
 /* ---- GetDisclosure ---- */

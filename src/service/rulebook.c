@@ -154,14 +154,9 @@ struct database *rulebook_view(struct rulebook *rulebook, const struct policy_so
 
 /* ---- who waits, and who asked ---- */
 
-static bool is_current(const struct rulebook *rulebook)
-{
-	return rulebook->known == rulebook->heard;
-}
-
 bool rulebook_is_known(const struct rulebook *rulebook)
 {
-	return is_current(rulebook);
+	return rulebook->known == rulebook->heard;
 }
 
 /* A call that waits, in its memory. */
@@ -179,7 +174,7 @@ static struct waiter *find_waiter(struct rulebook *rulebook, const struct call *
 
 bool rulebook_is_current(struct rulebook *rulebook, struct call *call)
 {
-	if (is_current(rulebook))
+	if (rulebook_is_known(rulebook))
 		return true;
 	if (find_waiter(rulebook, call))
 		return false;
@@ -191,8 +186,9 @@ bool rulebook_is_current(struct rulebook *rulebook, struct call *call)
 	return false;
 }
 
-void rulebook_leave(struct rulebook *rulebook, const struct call *call)
+void rulebook_leave(struct call *call)
 {
+	struct rulebook *rulebook = service_rulebook(call->service);
 	struct waiter *waiter = find_waiter(rulebook, call);
 	if (waiter)
 		DL_DELETE(rulebook->waiting, waiter);
@@ -256,7 +252,7 @@ static void give_up(struct rulebook *rulebook, enum policy_order_result result, 
 	service_changed(rulebook->service);
 	if (!rulebook->in_force)
 		loop_timer_set(&rulebook->retry, RETRY_INTERVAL);
-	else if (!is_current(rulebook))
+	else if (!rulebook_is_known(rulebook))
 		loop_timer_set(&rulebook->refresh, REFRESH_INTERVAL);
 	if (rulebook->order_waits)
 		look_again(rulebook);
@@ -271,7 +267,7 @@ static void look_again(struct rulebook *rulebook)
 		rulebook->order_waits = false;
 		rulebook->ordered = true;
 		rulebook_reload(rulebook);
-	} else if (!is_current(rulebook)) {
+	} else if (!rulebook_is_known(rulebook)) {
 		if (database_up(service_database_state(rulebook->service)))
 			ask_known_policies(rulebook);
 		else
@@ -338,17 +334,12 @@ static void log_problems(const struct catalogue *catalogue, const char *which)
 	}
 }
 
-static bool is_unfit(const struct rulebook *rulebook, int number)
+bool rulebook_is_unfit(const struct rulebook *rulebook, int number)
 {
 	for (size_t i = 0; i < rulebook->unfit_count; i++)
 		if (rulebook->unfit[i] == number)
 			return true;
 	return false;
-}
-
-bool rulebook_is_unfit(const struct rulebook *rulebook, int number)
-{
-	return is_unfit(rulebook, number);
 }
 
 static void remember_unfit(struct rulebook *rulebook, int number)
@@ -417,11 +408,11 @@ static void checked(void *context, struct catalogue *catalogue)
 static void take_next(struct rulebook *rulebook)
 {
 	if (!rulebook->pending) {
-		bool was_current = is_current(rulebook);
+		bool was_current = rulebook_is_known(rulebook);
 		rulebook->opening = false;
 		rulebook->known = rulebook->asked;
 		service_changed(rulebook->service);
-		if (is_current(rulebook)) {
+		if (rulebook_is_known(rulebook)) {
 			release_waiting(rulebook, true);
 			if (!was_current)
 				queue_lift_holds(service_queues(rulebook->service));
@@ -569,9 +560,9 @@ static void known_policies(void *context, const struct database_outcome *outcome
 		struct rules *known = find_rules(rulebook, number);
 		if (known && row_bool(result, row, 3) && known != rulebook->in_force)
 			rulebook_activated(rulebook, known, NULL);
-		if (!known && is_unfit(rulebook, number) && row_bool(result, row, 3))
+		if (!known && rulebook_is_unfit(rulebook, number) && row_bool(result, row, 3))
 			lose(rulebook, number);
-		if (known || is_unfit(rulebook, number))
+		if (known || rulebook_is_unfit(rulebook, number))
 			continue;
 		struct policy *policy =
 			policy_parse(PQgetvalue(result, row, 2), (size_t)PQgetlength(result, row, 2), &error);

@@ -97,9 +97,9 @@ void rulebook_outdated(struct rulebook *rulebook);
 const struct rules *rulebook_in_force(const struct rulebook *rulebook);
 bool rulebook_is_known(const struct rulebook *rulebook); /* not outdated */
 /* True: decide by rulebook_in_force(). False: the call waits, and is run again when that is known; when it cannot be
- * known it fails. A method that asks must leave when the call is freed. */
+ * known it fails. For the release() of each method that asks: rulebook_leave(). */
 bool rulebook_is_current(struct rulebook *rulebook, struct call *call);
-void rulebook_leave(struct rulebook *rulebook, const struct call *call);
+void rulebook_leave(struct call *call);
 /* NULL when that policy is not, or cannot be, in use. */
 const struct rules *rulebook_number(const struct rulebook *rulebook, int number);
 /* For reading what was shared under it, not for sharing: also one that does not fit the sources any more. NULL when
