@@ -1,45 +1,14 @@
 /* `needtoknow policy diff` on the example policy and on what becomes of it with one piece of it replaced. */
+#include "example_policy.h"
 #include "run.h"
-
-#include "support/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define HAS(text, part)                                                                                                \
-	do {                                                                                                           \
-		if (strstr(text, part) == NULL)                                                                        \
-			fail_msg("`%s` is not in:\n%s", part, text);                                                   \
-	} while (0)
-
 static struct ran ran;
-static const char example[] = "deploy/policy.yaml";
-
-static char *read_example(void)
-{
-	FILE *file = fopen(example, "r");
-	assert_non_null(file);
-	char *text = calloc(1, 65536);
-	assert_true(fread(text, 1, 65535, file) > 0);
-	fclose(file);
-	return text;
-}
-
-/* The example with its first `piece` replaced, in a file. */
-static void write_changed(const char *path, const char *piece, const char *replacement)
-{
-	char *text = read_example();
-	char *at = strstr(text, piece);
-	if (at == NULL)
-		fail_msg("`%s` is not in %s", piece, example);
-	FILE *file = fopen(path, "w");
-	assert_non_null(file);
-	fprintf(file, "%.*s%s%s", (int)(at - text), text, replacement, at + strlen(piece));
-	fclose(file);
-	free(text);
-}
+static const char example[] = EXAMPLE_POLICY;
 
 static const struct {
 	const char *piece, *replacement;
@@ -93,7 +62,7 @@ static void test_each_change_is_said_in_words(void **state)
 	(void)state;
 	assert_true(mkstemp(path) >= 0);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		write_changed(path, cases[i].piece, cases[i].replacement);
+		example_policy_write_changed(path, cases[i].piece, cases[i].replacement);
 		check_way(example, path, cases[i].forth);
 		check_way(path, example, cases[i].back);
 	}

@@ -1,25 +1,18 @@
 /* `needtoknow policy explain`: the example policy in words, and every kind of moment and term. */
+#include "example_policy.h"
 #include "run.h"
-
-#include "support/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define HAS(text, part)                                                                                                \
-	do {                                                                                                           \
-		if (strstr(text, part) == NULL)                                                                        \
-			fail_msg("`%s` is not in:\n%s", part, text);                                                   \
-	} while (0)
-
 static struct ran ran;
 
 static void test_the_example_in_english(void **state)
 {
 	(void)state;
-	run(&ran, "policy", "explain", "deploy/policy.yaml", "home-cleaning", "--language", "en", NULL);
+	run(&ran, "policy", "explain", EXAMPLE_POLICY, "home-cleaning", "--language", "en", NULL);
 	assert_string_equal(ran.err, "");
 	assert_int_equal(ran.code, EXIT_OK);
 	assert_string_equal(ran.out,
@@ -39,7 +32,7 @@ static void test_the_example_in_french(void **state)
 {
 	(void)state;
 	setenv("LC_ALL", "fr_FR.UTF-8", 1);
-	run(&ran, "policy", "explain", "deploy/policy.yaml", NULL);
+	run(&ran, "policy", "explain", EXAMPLE_POLICY, NULL);
 	unsetenv("LC_ALL");
 	assert_int_equal(ran.code, EXIT_OK);
 	HAS(ran.out,
@@ -57,19 +50,10 @@ static void test_the_example_in_french(void **state)
 static void explain_changed(const char *piece, const char *replacement, const char *language)
 {
 	char path[] = "/tmp/needtoknow-policy-XXXXXX";
-	char *text = calloc(1, 65536);
-	FILE *file = fopen("deploy/policy.yaml", "r");
-	assert_non_null(file);
-	assert_true(fread(text, 1, 65535, file) > 0);
-	fclose(file);
-	char *at = strstr(text, piece);
-	assert_non_null(at);
 	int fd = mkstemp(path);
 	assert_true(fd >= 0);
-	file = fdopen(fd, "w");
-	fprintf(file, "%.*s%s%s", (int)(at - text), text, replacement, at + strlen(piece));
-	fclose(file);
-	free(text);
+	close(fd);
+	example_policy_write_changed(path, piece, replacement);
 	run(&ran, "policy", "explain", path, "home-cleaning", "--language", language, NULL);
 	unlink(path);
 	assert_string_equal(ran.err, "");
@@ -125,10 +109,10 @@ static void test_every_basis_names_its_article(void **state)
 static void test_a_wrong_name_is_told(void **state)
 {
 	(void)state;
-	run(&ran, "policy", "explain", "deploy/policy.yaml", "home-clening", NULL);
+	run(&ran, "policy", "explain", EXAMPLE_POLICY, "home-clening", NULL);
 	assert_int_equal(ran.code, EXIT_FAILED);
 	HAS(ran.err, "no service `home-clening`; did you mean `home-cleaning`?");
-	run(&ran, "policy", "explain", "deploy/policy.yaml", "--language", "de", NULL);
+	run(&ran, "policy", "explain", EXAMPLE_POLICY, "--language", "de", NULL);
 	assert_int_equal(ran.code, EXIT_USAGE);
 	HAS(ran.err, "`de` is neither en nor fr");
 }

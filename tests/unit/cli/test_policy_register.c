@@ -1,23 +1,17 @@
 /* `needtoknow policy register`: art. 30 from a file, in each format; and the arena that is too small for it. */
+#include "example_policy.h"
 #include "run.h"
 
 #include "base/arena.h"
 #include "pure/policy_register.h"
-#include "support/check.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define HAS(text, part)                                                                                                \
-	do {                                                                                                           \
-		if (strstr(text, part) == NULL)                                                                        \
-			fail_msg("`%s` is not in:\n%s", part, text);                                                   \
-	} while (0)
-
 static struct ran ran;
-static const char example[] = "deploy/policy.yaml";
+static const char example[] = EXAMPLE_POLICY;
 
 static void test_text(void **state)
 {
@@ -75,15 +69,11 @@ static void test_a_wrong_file_or_format_is_told(void **state)
 /* Whatever the arena's size, the register is whole or it is none. */
 static void test_a_full_arena_gives_none(void **state)
 {
-	char *text = calloc(1, 65536);
+	char *text = example_policy_read();
 	struct policy_error error;
 	size_t made = 0;
 	(void)state;
-	FILE *file = fopen(example, "r");
-	assert_non_null(file);
-	size_t length = fread(text, 1, 65535, file);
-	fclose(file);
-	struct policy *policy = policy_parse(text, length, &error);
+	struct policy *policy = policy_parse(text, strlen(text), &error);
 	assert_non_null(policy);
 	for (size_t size = 0; size < 16384; size += 32) {
 		struct arena *arena = arena_new(size);
