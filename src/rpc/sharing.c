@@ -309,7 +309,7 @@ static void board_disclosure(struct call *call, struct departure *departure, str
 			cell_number((int64_t)share->recorded.index) });
 	for (size_t i = 0; i < service->release_count; i++)
 		departure_write(departure, WRITE_DUE,
-			(struct cell[]){ cell_text(share->recipient_id),
+			(struct cell[]){ cell_text(share->recipient_id), cell_text(""),
 				cell_number(disclosure_due_at(disclosure, &service->releases[i])),
 				cell_bytes(disclosure->id, 16), cell_number((int64_t)i) });
 }

@@ -221,15 +221,15 @@ void shipment_board(
 			cell_number((int64_t)shipment->recorded.index), cell_text(due->disclosure.recipient_id),
 			cell_text(device), cell_number(now), cell_number(free_at), cell_number(open),
 			cell_bytes(shipment->commitment, sizeof shipment->commitment),
-			cell_number(left_out(call, shipment)) });
+			cell_number(left_out(call, shipment)), cell_text("") });
 	if (due->repeat)
 		departure_write(departure, WRITE_SENT_REPEATED,
 			(struct cell[]){ cell_bytes(key.disclosure, 16), cell_number(key.release),
 				cell_number((int64_t)shipment->recorded.index) });
 	else if (due->due_at != TIME_NONE)
 		departure_write(departure, WRITE_DUE_GONE,
-			(struct cell[]){ cell_text(due->disclosure.recipient_id), cell_number(due->due_at),
-				cell_bytes(key.disclosure, 16), cell_number(key.release) });
+			(struct cell[]){ cell_text(due->disclosure.recipient_id), cell_text(""),
+				cell_number(due->due_at), cell_bytes(key.disclosure, 16), cell_number(key.release) });
 }
 
 void shipment_withhold(struct call *call, struct departure *departure, const struct due *due, const struct rule *rule,
@@ -254,8 +254,9 @@ void shipment_withhold(struct call *call, struct departure *departure, const str
 		(struct cell[]){ cell_bytes(due->disclosure.id, 16), cell_number(INT64_C(1) << due->key.release) });
 	if (due->due_at != TIME_NONE)
 		departure_write(departure, WRITE_DUE_GONE,
-			(struct cell[]){ cell_text(due->disclosure.recipient_id), cell_number(due->due_at),
-				cell_bytes(due->disclosure.id, 16), cell_number(due->key.release) });
+			(struct cell[]){ cell_text(due->disclosure.recipient_id), cell_text(""),
+				cell_number(due->due_at), cell_bytes(due->disclosure.id, 16),
+				cell_number(due->key.release) });
 }
 
 static Needtoknow__V1__DeliveryCause cause_of(Needtoknow__V1__Reason reason)

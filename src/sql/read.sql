@@ -77,7 +77,7 @@ SELECT u.ord, statement_timestamp(), n.next_at, q.due_at, q.release, q.serial, q
 FROM unnest($1::text[], $2::integer[], $3::timestamptz[], $4::uuid[], $5::smallint[]) WITH ORDINALITY
 	AS u(recipient_id, amount, after_due_at, after_disclosure_id, after_release, ord)
 CROSS JOIN LATERAL (SELECT least(
-	(SELECT w.due_at FROM needtoknow.due AS w WHERE w.recipient_id = u.recipient_id AND w.due_at > statement_timestamp()
+	(SELECT w.due_at FROM needtoknow.due AS w WHERE w.recipient_id = u.recipient_id AND w.device = '' AND w.due_at > statement_timestamp()
 		ORDER BY w.due_at LIMIT 1),
 	(SELECT s.free_at FROM needtoknow.sent AS s WHERE s.recipient_id = u.recipient_id AND s.open AND s.free_at > statement_timestamp()
 		ORDER BY s.free_at LIMIT 1)) AS next_at OFFSET 0) AS n
@@ -87,7 +87,8 @@ LEFT JOIN LATERAL (
 			d.subject_id, d.service, d.policy_number, d.starts_at, d.ends_at, d.expires_at, d.created_at
 		FROM needtoknow.due AS w
 		CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = w.disclosure_id OFFSET 0) AS d
-		WHERE d.state = 1 AND d.expires_at > statement_timestamp() + interval '1 second' AND w.recipient_id = u.recipient_id AND w.due_at <= statement_timestamp()
+		WHERE d.state = 1 AND d.expires_at > statement_timestamp() + interval '1 second' AND w.recipient_id = u.recipient_id
+			AND w.device = '' AND w.due_at <= statement_timestamp()
 			AND (w.due_at, w.disclosure_id, w.release) > (u.after_due_at, u.after_disclosure_id, u.after_release)
 		ORDER BY w.due_at, w.disclosure_id, w.release LIMIT u.amount)
 	UNION ALL

@@ -102,30 +102,34 @@ FROM (SELECT n.releases, e.ctid
 WHERE d.ctid = u.ctid;
 
 -- name: write_due
-INSERT INTO needtoknow.due (recipient_id, due_at, disclosure_id, release)
-SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::smallint[]);
+INSERT INTO needtoknow.due (recipient_id, device, due_at, disclosure_id, release)
+SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[], $5::smallint[]);
 
 -- name: write_due_gone
 -- Exactly these rows: one that is no longer there was claimed by somebody else, and sending it again would be sending it twice.
 WITH gone AS (
 	DELETE FROM needtoknow.due WHERE ctid = ANY (ARRAY(
-		SELECT d.ctid FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::smallint[]) AS u(recipient_id, due_at, disclosure_id, release)
-		CROSS JOIN LATERAL (SELECT e.ctid FROM needtoknow.due AS e WHERE e.recipient_id = u.recipient_id AND e.due_at = u.due_at
-			AND e.disclosure_id = u.disclosure_id AND e.release = u.release OFFSET 0) AS d))
+		SELECT d.ctid FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[], $5::smallint[])
+			AS u(recipient_id, device, due_at, disclosure_id, release)
+		CROSS JOIN LATERAL (SELECT e.ctid FROM needtoknow.due AS e WHERE e.recipient_id = u.recipient_id AND e.device = u.device
+			AND e.due_at = u.due_at AND e.disclosure_id = u.disclosure_id AND e.release = u.release OFFSET 0) AS d))
 	RETURNING 1)
 SELECT needtoknow.require((SELECT count(*) FROM gone), cardinality($1::text[]));
 
 -- name: write_due_ended
+-- Whichever device it waits for.
 DELETE FROM needtoknow.due WHERE ctid = ANY (ARRAY(
 	SELECT d.ctid FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::smallint[]) AS u(recipient_id, due_at, disclosure_id, release)
-	CROSS JOIN LATERAL (SELECT e.ctid FROM needtoknow.due AS e WHERE e.recipient_id = u.recipient_id AND e.due_at = u.due_at
-		AND e.disclosure_id = u.disclosure_id AND e.release = u.release OFFSET 0) AS d));
+	CROSS JOIN LATERAL (SELECT '' AS device UNION ALL SELECT x.device FROM needtoknow.device AS x WHERE x.recipient_id = u.recipient_id
+		OFFSET 0) AS v
+	CROSS JOIN LATERAL (SELECT e.ctid FROM needtoknow.due AS e WHERE e.recipient_id = u.recipient_id AND e.device = v.device
+		AND e.due_at = u.due_at AND e.disclosure_id = u.disclosure_id AND e.release = u.release OFFSET 0) AS d));
 
 -- name: write_sent
 INSERT INTO needtoknow.sent (disclosure_id, release, serial, ledger_index, recipient_id, device, sent_at, free_at, open,
-	commitment, left_out)
+	commitment, left_out, for_device)
 SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[],
-	$8::timestamptz[], $9::boolean[], $10::bytea[], $11::bigint[]);
+	$8::timestamptz[], $9::boolean[], $10::bytea[], $11::bigint[], $12::text[]);
 
 -- name: write_sent_repeated
 -- The earlier sending of what is now sent again no longer waits for an acknowledgement: the new one does.
@@ -151,6 +155,14 @@ FROM (SELECT n.free_at, e.ctid
 	CROSS JOIN LATERAL (SELECT x.ctid, x.open FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id AND x.release = n.release
 		AND x.serial = n.serial OFFSET 0) AS e
 	WHERE e.open) AS u
+WHERE s.ctid = u.ctid;
+
+-- name: write_sent_reopened
+-- What was sent last of a release is due again from then on: to whichever device, or to each that it went to.
+UPDATE needtoknow.sent AS s SET open = true, free_at = u.free_at
+FROM (SELECT n.free_at, e.ctid FROM unnest($1::uuid[], $2::smallint[], $3::timestamptz[]) AS n(disclosure_id, release, free_at)
+	CROSS JOIN LATERAL (SELECT DISTINCT ON (x.for_device) x.ctid FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id
+		AND x.release = n.release ORDER BY x.for_device, x.ledger_index DESC OFFSET 0) AS e) AS u
 WHERE s.ctid = u.ctid;
 
 -- name: write_sent_closed
