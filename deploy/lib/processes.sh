@@ -36,11 +36,13 @@ end_all() {
 	done
 }
 
-# A postmaster that was killed leaves a System V segment behind, whose id is in its pid file.
+# A postmaster that was killed leaves a System V segment behind, whose id is in its pid file. A standby's data is beside data/.
 remove_shared_memory() {
-	local id
-	id=$(sed -n '7s/^ *[0-9]* *//p' "$1/data/postmaster.pid" 2>/dev/null || true)
-	[[ -z $id ]] || ipcrm -m "$id" 2>/dev/null || true
+	local data id
+	for data in "$1"/data*; do
+		id=$(sed -n '7s/^ *[0-9]* *//p' "$data/postmaster.pid" 2>/dev/null || true)
+		[[ -z $id ]] || ipcrm -m "$id" 2>/dev/null || true
+	done
 }
 
 # A TCP port of the loopback interface that nobody listens on, below those that the kernel gives to clients.
