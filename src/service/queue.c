@@ -378,6 +378,11 @@ void queue_withdrawn(struct queues *queues, const char *recipient_id, const char
 			receive_news(subscription->receive);
 }
 
+void queue_close(struct queues *queues, const char *recipient_id, const char *device)
+{
+	server_close_recipient(service_server(queues->service), recipient_id, device);
+}
+
 const struct queue_counters *queue_counters(const struct queues *queues)
 {
 	return &queues->counters;

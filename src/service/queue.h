@@ -44,6 +44,10 @@ void queue_ended(struct queues *queues, const char *recipient_id, const uint8_t 
 /* Committed: there is a withdrawal for this device. */
 void queue_withdrawn(struct queues *queues, const char *recipient_id, const char *device);
 
+/* Committed: this recipient is suspended, or this device of it revoked (NULL: all of them). Its connections here end,
+ * and what had not left them yet with them; whoever comes back is asked again who it is. */
+void queue_close(struct queues *queues, const char *recipient_id, const char *device);
+
 /* Asks for what is due where it is wanted; at the end of a turn. Nonzero when it asked. */
 int queues_flush(struct queues *queues);
 
