@@ -35,6 +35,7 @@ static const struct {
 	[WRITE_DUE] = { &sql_write_due, { PG_TEXT, PG_TEXT, PG_TIMESTAMPTZ, PG_UUID, PG_INT2 } },
 	[WRITE_DUE_GONE] = { &sql_write_due_gone, { PG_TEXT, PG_TEXT, PG_TIMESTAMPTZ, PG_UUID, PG_INT2 } },
 	[WRITE_DUE_ENDED] = { &sql_write_due_ended, { PG_TEXT, PG_TIMESTAMPTZ, PG_UUID, PG_INT2 } },
+	[WRITE_DUE_LOST] = { &sql_write_due_lost, { PG_TEXT, PG_UUID } },
 	[WRITE_SENT] = { &sql_write_sent,
 		{ PG_UUID, PG_INT2, PG_INT2, PG_INT8, PG_TEXT, PG_TEXT, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_BOOL,
 			PG_BYTEA, PG_INT8, PG_TEXT } },

@@ -25,6 +25,7 @@ enum write_kind {
 	WRITE_DUE,
 	WRITE_DUE_GONE, /* exactly these: a release that somebody else has claimed breaks the train */
 	WRITE_DUE_ENDED, /* of these, what is still there */
+	WRITE_DUE_LOST, /* of this recipient and disclosure, wherever it is */
 	WRITE_SENT,
 	WRITE_SENT_REPEATED,
 	WRITE_SENT_ACKNOWLEDGED,

@@ -68,6 +68,12 @@ const struct rule *disclosure_rule_now(const struct call *call, const struct dis
 	return rule;
 }
 
+const struct policy_service *disclosure_service(const struct call *call, const struct disclosure *disclosure)
+{
+	const struct policy *policy = rulebook_policy(service_rulebook(call->service), disclosure->policy_number);
+	return policy && disclosure->service ? policy_service(policy, disclosure->service) : NULL;
+}
+
 int64_t disclosure_expires_at(const struct disclosure *disclosure, const struct rule *rule)
 {
 	int64_t at = rule
@@ -199,16 +205,18 @@ void entry_disclosure(struct entry_draft *draft, const struct call *call, const 
 	const struct subject *subject)
 {
 	Needtoknow__V1__LedgerEntry *entry = &draft->entry;
-	const struct rule *rule = disclosure_rule(call, disclosure);
+	const struct policy_service *service = disclosure_service(call, disclosure);
 	uuid_format(disclosure->id, draft->disclosure_id);
 	entry->disclosure_id = draft->disclosure_id;
 	entry->recipient_id = (char *)disclosure->recipient_id;
 	entry->service = (char *)disclosure->service;
 	time_to_timestamp(disclosure->expires_at, &draft->expires_at);
 	entry->expires_at = &draft->expires_at;
-	if (rule) {
-		entry_service(draft, rule->service);
-		entry->policy_digest.data = (uint8_t *)policy_digest(rules_policy(rule->rules));
+	if (service) {
+		const struct policy *policy =
+			rulebook_policy(service_rulebook(call->service), disclosure->policy_number);
+		entry_service(draft, service);
+		entry->policy_digest.data = (uint8_t *)policy_digest(policy);
 	}
 	if (subject && subject->known) {
 		entry->subject_pseudonym.data = (uint8_t *)subject->pseudonym;

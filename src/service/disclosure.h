@@ -32,6 +32,9 @@ void disclosure_read(struct call *call, const PGresult *result, int row, struct 
 const struct rule *disclosure_rule(const struct call *call, const struct disclosure *disclosure);
 /* What holds of it now: the same, or what a narrower policy leaves of it. For whatever is still to be sent. */
 const struct rule *disclosure_rule_now(const struct call *call, const struct disclosure *disclosure);
+/* For its end and its entries, which wait for no database of the company's: also of a policy that cannot be used any
+ * more. NULL when this worker does not know that policy. */
+const struct policy_service *disclosure_service(const struct call *call, const struct disclosure *disclosure);
 /* The earlier of what was promised and what that rule says. */
 int64_t disclosure_expires_at(const struct disclosure *disclosure, const struct rule *rule);
 

@@ -1,9 +1,41 @@
 #include "service/ending.h"
 
+#include "service/batch.h"
 #include "service/queue.h"
 #include "service/service.h"
 
 #include <string.h>
+
+int ending_read(struct call *call, const PGresult *result, int row, int column, struct ending *out)
+{
+	struct disclosure *disclosure = &out->disclosure;
+	memset(out, 0, sizeof *out);
+	if (row_bytes(result, row, column, disclosure->id, sizeof disclosure->id))
+		return -1;
+	disclosure->booking_id = row_text(result, row, column + 1, call);
+	disclosure->recipient_id = row_text(result, row, column + 2, call);
+	disclosure->service = row_text(result, row, column + 3, call);
+	disclosure->policy_number = (int)row_int(result, row, column + 4);
+	disclosure->starts_at = row_time(result, row, column + 5);
+	disclosure->ends_at = row_time(result, row, column + 6);
+	disclosure->expires_at = row_time(result, row, column + 7);
+	disclosure->created_at = row_time(result, row, column + 8);
+	subject_read(result, row, column + 9, &out->subject);
+	out->devices = row_text(result, row, column + 11, call);
+	return 0;
+}
+
+void ending_keys(struct call *call, const struct disclosure *disclosure)
+{
+	struct delivery_key key;
+	memset(&key, 0, sizeof key);
+	memcpy(key.disclosure, disclosure->id, sizeof key.disclosure);
+	call_key(call, KEY_DISCLOSURE, disclosure->id, sizeof disclosure->id, KEY_EXCLUSIVE);
+	const struct policy_service *service = disclosure_service(call, disclosure);
+	int16_t releases = service ? (int16_t)service->release_count : POLICY_RELEASES_MAX;
+	for (key.release = 0; key.release < releases; key.release++)
+		call_key(call, KEY_RELEASE, &key, offsetof(struct delivery_key, serial), KEY_SHARED);
+}
 
 /* The next device of the list: its length in *length; NULL at the end. */
 static const char *next_device(const char **devices, size_t *length)
@@ -19,11 +51,11 @@ static const char *next_device(const char **devices, size_t *length)
 static void order_deletion(struct call *call, struct departure *departure, const struct ending *ending,
 	const char *device, int64_t delete_within)
 {
-	const struct disclosure *disclosure = ending->disclosure;
+	const struct disclosure *disclosure = &ending->disclosure;
 	int64_t now = departure_now(departure);
 	struct entry_draft draft;
 	entry_begin(&draft, call, NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_WITHDRAWN);
-	entry_disclosure(&draft, call, disclosure, ending->subject);
+	entry_disclosure(&draft, call, disclosure, &ending->subject);
 	draft.entry.device = (char *)device;
 	draft.entry.reason = ending->reason;
 	struct recorded recorded = departure_entry(departure, &draft.entry);
@@ -34,16 +66,31 @@ static void order_deletion(struct call *call, struct departure *departure, const
 			cell_bytes(recorded.leaf.bytes, sizeof recorded.leaf.bytes) });
 }
 
+/* Nothing of it is due any more. Where its policy is not known neither are the places of its rows: they are looked for.
+ */
+static void end_due(
+	struct departure *departure, const struct disclosure *disclosure, const struct policy_service *service)
+{
+	if (!service)
+		departure_write(departure, WRITE_DUE_LOST,
+			(struct cell[]){ cell_text(disclosure->recipient_id), cell_bytes(disclosure->id, 16) });
+	for (size_t i = 0; service && i < service->release_count; i++)
+		departure_write(departure, WRITE_DUE_ENDED,
+			(struct cell[]){ cell_text(disclosure->recipient_id),
+				cell_number(disclosure_due_at(disclosure, &service->releases[i])),
+				cell_bytes(disclosure->id, 16), cell_number((int64_t)i) });
+}
+
 void ending_board(struct call *call, struct departure *departure, struct ending *ending)
 {
-	const struct disclosure *disclosure = ending->disclosure;
-	const struct rule *rule = disclosure_rule(call, disclosure);
+	const struct disclosure *disclosure = &ending->disclosure;
+	const struct policy_service *service = disclosure_service(call, disclosure);
 	struct entry_draft draft;
 	const char *devices = ending->devices, *device;
 	size_t length;
 
 	entry_begin(&draft, call, ending->kind);
-	entry_disclosure(&draft, call, disclosure, ending->subject);
+	entry_disclosure(&draft, call, disclosure, &ending->subject);
 	draft.entry.reason = ending->reason;
 	ending->recorded = departure_entry(departure, &draft.entry);
 	departure_write(departure, WRITE_DISCLOSURE_END,
@@ -53,15 +100,11 @@ void ending_board(struct call *call, struct departure *departure, struct ending 
 		char name[IDENTITY_NAME_MAX + 1];
 		memcpy(name, device, length < sizeof name ? length : sizeof name - 1);
 		name[length < sizeof name ? length : sizeof name - 1] = '\0';
-		order_deletion(call, departure, ending, name, rule ? rule->service->delete_within : 0);
+		order_deletion(call, departure, ending, name, service ? service->delete_within : 0);
 	}
 	if (ending->devices)
 		departure_write(departure, WRITE_SENT_CLOSED, (struct cell[]){ cell_bytes(disclosure->id, 16) });
-	for (size_t i = 0; rule && i < rule->service->release_count; i++)
-		departure_write(departure, WRITE_DUE_ENDED,
-			(struct cell[]){ cell_text(disclosure->recipient_id),
-				cell_number(disclosure_due_at(disclosure, &rule->service->releases[i])),
-				cell_bytes(disclosure->id, 16), cell_number((int64_t)i) });
+	end_due(departure, disclosure, service);
 }
 
 void ending_committed(struct call *call, const struct ending *ending)
@@ -69,12 +112,12 @@ void ending_committed(struct call *call, const struct ending *ending)
 	struct queues *queues = service_queues(call->service);
 	const char *devices = ending->devices, *device;
 	size_t length;
-	queue_drop(queues, ending->disclosure->id);
-	queue_ended(queues, ending->disclosure->recipient_id, ending->disclosure->id);
+	queue_drop(queues, ending->disclosure.id);
+	queue_ended(queues, ending->disclosure.recipient_id, ending->disclosure.id);
 	while ((device = next_device(&devices, &length))) {
 		char name[IDENTITY_NAME_MAX + 1];
 		memcpy(name, device, length < sizeof name ? length : sizeof name - 1);
 		name[length < sizeof name ? length : sizeof name - 1] = '\0';
-		queue_withdrawn(queues, ending->disclosure->recipient_id, name);
+		queue_withdrawn(queues, ending->disclosure.recipient_id, name);
 	}
 }

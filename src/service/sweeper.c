@@ -29,8 +29,6 @@ struct sweeper {
 struct expiry {
 	const struct call *reader; /* only in the first step */
 	struct sweeper *sweeper;
-	struct disclosure disclosure;
-	struct subject subject;
 	struct ending ending;
 };
 
@@ -40,7 +38,7 @@ static enum step_result expiry_ask(struct call *call)
 	if (call->tries)
 		return STEP_DONE; /* something else happened to it: the next sweep looks again */
 	train_reading_with(call, expiry->reader);
-	call_key(call, KEY_DISCLOSURE, expiry->disclosure.id, sizeof expiry->disclosure.id, KEY_EXCLUSIVE);
+	ending_keys(call, &expiry->ending.disclosure);
 	return STEP_NEXT;
 }
 
@@ -52,7 +50,7 @@ static enum step_result expiry_commit(struct call *call)
 static enum boarding expiry_board(struct call *call, struct departure *departure)
 {
 	struct expiry *expiry = call->state;
-	if (departure_now(departure) < expiry->disclosure.expires_at)
+	if (departure_now(departure) < expiry->ending.disclosure.expires_at)
 		return BOARD_AGAIN;
 	ending_board(call, departure, &expiry->ending);
 	return BOARDED;
@@ -102,35 +100,21 @@ static const struct read_kind expired_next = {
 static void sweep_row(struct call *call, void *target, const PGresult *result, int row)
 {
 	struct sweep *sweep = target;
-	uint8_t id[16];
 	sweep->now = row_time(result, row, 1);
 	sweep->next = row_time(result, row, 2);
-	if (row_bytes(result, row, 3, id, sizeof id))
+	if (row_is_null(result, row, 3))
 		return;
 	struct call *end = call_new_own(call->service, &expiry_method);
 	struct expiry *expiry = call_alloc(end, sizeof *expiry);
-	struct disclosure *disclosure = &expiry->disclosure;
-	memcpy(disclosure->id, id, sizeof id);
-	disclosure->booking_id = row_text(result, row, 4, end);
-	disclosure->recipient_id = row_text(result, row, 5, end);
-	disclosure->service = row_text(result, row, 6, end);
-	disclosure->policy_number = (int)row_int(result, row, 7);
-	disclosure->starts_at = row_time(result, row, 8);
-	disclosure->ends_at = row_time(result, row, 9);
-	disclosure->expires_at = row_time(result, row, 10);
-	disclosure->created_at = row_time(result, row, 11);
-	subject_read(result, row, 12, &expiry->subject);
+	int failed = ending_read(end, result, row, 3, &expiry->ending);
+	assert(!failed);
+	(void)failed;
 	expiry->sweeper = sweep->sweeper;
 	expiry->reader = call;
-	expiry->ending = (struct ending){
-		.disclosure = disclosure,
-		.subject = &expiry->subject,
-		.devices = row_text(result, row, 14, end),
-		.kind = NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_EXPIRED,
-		.reason = NEEDTOKNOW__V1__REASON__REASON_EXPIRED,
-		.state = NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_EXPIRED,
-		.cause = 1, /* WITHDRAWAL_CAUSE_EXPIRED */
-	};
+	expiry->ending.kind = NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_EXPIRED;
+	expiry->ending.reason = NEEDTOKNOW__V1__REASON__REASON_EXPIRED;
+	expiry->ending.state = NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_EXPIRED;
+	expiry->ending.cause = NEEDTOKNOW__V1__WITHDRAWAL_CAUSE__WITHDRAWAL_CAUSE_EXPIRED;
 	end->state = expiry;
 	sweep->sweeper->ending++;
 	sweep->found++;

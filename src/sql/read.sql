@@ -140,13 +140,16 @@ LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id 
 GROUP BY u.ord, d.booking_id, d.service, d.policy_number, d.expires_at, k.pseudonym, k.key;
 
 -- name: expired_next
--- Active disclosures whose time is over, oldest first, with the devices that were sent something; and when the next one's is.
+-- Active disclosures whose time is over, oldest first, as ending_read() takes them: with the devices that were sent something and are not
+-- ordered to delete it yet; and when the next one's is.
 SELECT u.ord, statement_timestamp(),
 	(SELECT n.expires_at FROM needtoknow.disclosure AS n WHERE n.state = 1 AND n.expires_at > statement_timestamp()
 		ORDER BY n.expires_at LIMIT 1),
 	d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.starts_at, d.ends_at, d.expires_at, d.created_at,
 	k.pseudonym, k.key,
-	(SELECT string_agg(DISTINCT s.device, E'\n') FROM needtoknow.sent AS s WHERE s.disclosure_id = d.disclosure_id)
+	(SELECT string_agg(h.device, E'\n' ORDER BY h.device) FROM (
+		SELECT s.device FROM needtoknow.sent AS s WHERE s.disclosure_id = d.disclosure_id
+		EXCEPT SELECT w.device FROM needtoknow.withdrawal AS w WHERE w.disclosure_id = d.disclosure_id) AS h)
 FROM unnest($1::integer[]) WITH ORDINALITY AS u(amount, ord)
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.state = 1 AND e.expires_at <= statement_timestamp()
 	ORDER BY e.expires_at LIMIT u.amount) AS d ON true

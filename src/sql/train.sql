@@ -125,6 +125,13 @@ DELETE FROM needtoknow.due WHERE ctid = ANY (ARRAY(
 	CROSS JOIN LATERAL (SELECT e.ctid FROM needtoknow.due AS e WHERE e.recipient_id = u.recipient_id AND e.device = v.device
 		AND e.due_at = u.due_at AND e.disclosure_id = u.disclosure_id AND e.release = u.release OFFSET 0) AS d));
 
+-- name: write_due_lost
+-- Of a disclosure whose policy this worker cannot read, all that its recipient waits for.
+DELETE FROM needtoknow.due WHERE ctid = ANY (ARRAY(
+	SELECT d.ctid FROM unnest($1::text[], $2::uuid[]) AS u(recipient_id, disclosure_id)
+	CROSS JOIN LATERAL (SELECT e.ctid FROM needtoknow.due AS e WHERE e.recipient_id = u.recipient_id AND e.disclosure_id = u.disclosure_id
+		OFFSET 0) AS d));
+
 -- name: write_sent
 INSERT INTO needtoknow.sent (disclosure_id, release, serial, ledger_index, recipient_id, device, sent_at, free_at, open,
 	commitment, left_out, for_device)
