@@ -1,6 +1,7 @@
 #include "pure/identity.h"
 #include "pure/time.h"
 #include "rpc/methods.h"
+#include "rpc/recipient_message.h"
 #include "rpc/request.h"
 #include "service/batch.h"
 #include "service/disclosure.h"
@@ -16,71 +17,7 @@
 
 #define DISPLAY_NAME_MAX 200
 #define SERVICES_MAX 200
-
-/* ---- a recipient as its row has it ---- */
-
-struct recipients {
-	Needtoknow__V1__Recipient **all;
-	size_t count, size;
-	int32_t page_size;
-};
-
-/* `a\nb` -> an array of strings; cuts the text in place. */
-static void split_services(struct call *call, Needtoknow__V1__Recipient *recipient, char *text)
-{
-	size_t count = 1;
-	if (!text || !*text)
-		return;
-	for (const char *at = text; *at; at++)
-		count += *at == '\n';
-	recipient->services = call_alloc(call, count * sizeof *recipient->services);
-	for (char *at = text, *line; recipient->services && (line = strsep(&at, "\n"));)
-		recipient->services[recipient->n_services++] = line;
-}
-
-static void recipient_row(struct call *call, void *target, const PGresult *result, int row)
-{
-	struct recipients *recipients = target;
-	Needtoknow__V1__Recipient *recipient = call_alloc(call, sizeof *recipient);
-	if (!recipient || recipients->count == recipients->size)
-		return;
-	needtoknow__v1__recipient__init(recipient);
-	recipient->recipient_id = (char *)row_text(result, row, 1, call);
-	recipient->kind = (Needtoknow__V1__RecipientKind)row_int(result, row, 2);
-	recipient->display_name = (char *)row_text(result, row, 3, call);
-	split_services(call, recipient, (char *)row_text(result, row, 4, call));
-	recipient->agreement_ref = (char *)row_text(result, row, 5, call);
-	recipient->agreement_from = timestamp_message(call, row_time(result, row, 6));
-	recipient->agreement_until = timestamp_message(call, row_time(result, row, 7));
-	recipient->deliver_to = (Needtoknow__V1__DeliverTo)row_int(result, row, 8);
-	recipient->suspended = row_bool(result, row, 9);
-	recipients->all[recipients->count++] = recipient;
-}
-
-static const struct read_kind recipient_by_id = {
-	.statement = &sql_recipient_by_id,
-	.from = READ_STATE,
-	.types = { PG_TEXT },
-	.row = recipient_row,
-};
-
-static const struct read_kind recipients_after = {
-	.statement = &sql_recipients_after,
-	.from = READ_STATE,
-	.types = { PG_TEXT, PG_INT4 },
-	.row = recipient_row,
-};
-
-static struct recipients *recipients_new(struct call *call, size_t size)
-{
-	struct recipients *recipients = call_alloc(call, sizeof *recipients);
-	if (!recipients)
-		return NULL;
-	recipients->all = call_alloc(call, size * sizeof *recipients->all);
-	recipients->size = size;
-	call->state = recipients;
-	return call->failed ? NULL : recipients;
-}
+#define DEVICES_MAX 1000
 
 /* ---- PutRecipient ---- */
 
@@ -91,15 +28,6 @@ struct put {
 	struct recorded recorded;
 	struct recipients *stored;
 };
-
-/* What cannot stand in a certificate's SPIFFE id could never be served. */
-static bool recipient_id_can_be_certified(const char *id)
-{
-	for (; *id; id++)
-		if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_", *id))
-			return false;
-	return true;
-}
 
 static bool put_check_services(struct call *call, struct put *put)
 {
@@ -127,7 +55,7 @@ static bool put_check(struct call *call, struct put *put)
 	}
 	if (!request_identifier(call, "recipient.recipient_id", recipient->recipient_id))
 		return false;
-	if (!recipient_id_can_be_certified(recipient->recipient_id))
+	if (!recipient_name_can_be_certified(recipient->recipient_id))
 		return request_refuse(call, "BAD_IDENTIFIER", "recipient.recipient_id",
 			"a recipient's id stands in its certificate's SPIFFE id: letters, digits, `.`, `-` and `_`");
 	if (!request_enum(call, "recipient.kind", &needtoknow__v1__recipient_kind__descriptor, (int)recipient->kind) ||
@@ -214,7 +142,6 @@ static enum step_result put_read(struct call *call)
 	if (!stored)
 		return STEP_NEXT;
 	put->stored = stored;
-	call->state = put;
 	batch_read(call, &recipient_by_id, stored, (struct cell[]){ cell_text(put->recipient->recipient_id) });
 	return STEP_NEXT;
 }
@@ -241,32 +168,60 @@ const struct method registry_put_recipient = {
 	.train_class = TRAIN_CONTROL,
 };
 
-/* ---- GetRecipient ---- */
+/* ---- GetRecipient: with its devices ---- */
+
+struct get {
+	struct recipients *recipients;
+	Needtoknow__V1__Device *devices[DEVICES_MAX];
+	size_t device_count;
+};
+
+static void device_row(struct call *call, void *target, const PGresult *result, int row)
+{
+	struct get *get = target;
+	Needtoknow__V1__Device *device = call_alloc(call, sizeof *device);
+	if (!device || get->device_count == DEVICES_MAX)
+		return;
+	needtoknow__v1__device__init(device);
+	device->device = (char *)row_text(result, row, 1, call);
+	device->first_seen_at = timestamp_message(call, row_time(result, row, 2));
+	device->revoked_at = timestamp_message(call, row_time(result, row, 3));
+	get->devices[get->device_count++] = device;
+}
+
+static const struct read_kind devices_of_recipient = {
+	.statement = &sql_devices_of_recipient,
+	.from = READ_STATE,
+	.types = { PG_TEXT, PG_INT4 },
+	.row = device_row,
+};
 
 static enum step_result get_decode(struct call *call)
 {
 	const Needtoknow__V1__GetRecipientRequest *request = (const Needtoknow__V1__GetRecipientRequest *)call->request;
-	struct recipients *recipients;
 	if (!request_identifier(call, "recipient_id", request->recipient_id))
 		return STEP_DONE;
-	recipients = recipients_new(call, 1);
-	if (recipients)
-		batch_read(call, &recipient_by_id, recipients, (struct cell[]){ cell_text(request->recipient_id) });
+	struct get *get = call_alloc(call, sizeof *get);
+	if (!get || !(get->recipients = recipients_new(call, 1)))
+		return STEP_NEXT;
+	call->state = get;
+	batch_read(call, &recipient_by_id, get->recipients, (struct cell[]){ cell_text(request->recipient_id) });
+	batch_read(call, &devices_of_recipient, get,
+		(struct cell[]){ cell_text(request->recipient_id), cell_number(DEVICES_MAX) });
 	return STEP_NEXT;
 }
 
 static enum step_result get_reply(struct call *call)
 {
-	const struct recipients *recipients = call->state;
+	struct get *get = call->state;
 	Needtoknow__V1__GetRecipientResponse response = NEEDTOKNOW__V1__GET_RECIPIENT_RESPONSE__INIT;
 	if (call->awaited)
 		return STEP_WAIT;
-	if (!recipients->count)
-		return call_refuse(call,
-			&(struct status){ .code = GRPC_NOT_FOUND,
-				.reason = "UNKNOWN_RECIPIENT",
-				.message = "there is no recipient of that id" });
-	response.recipient = recipients->all[0];
+	if (!get->recipients->count)
+		return recipient_unknown(call);
+	response.recipient = get->recipients->all[0];
+	response.devices = get->devices;
+	response.n_devices = get->device_count;
 	return call_reply(call, &response.base);
 }
 
@@ -295,6 +250,7 @@ static enum step_result list_decode(struct call *call)
 	struct recipients *recipients = recipients_new(call, (size_t)page_size + 1);
 	if (!recipients)
 		return STEP_NEXT;
+	call->state = recipients;
 	recipients->page_size = page_size;
 	batch_read(
 		call, &recipients_after, recipients, (struct cell[]){ cell_text(after), cell_number(page_size + 1) });

@@ -16,7 +16,9 @@
 #include <utlist.h>
 
 #define BUSY_FOR (TIME_SECOND / 20)
-#define POLICY_NEWS " policy" /* behind the sender, in what the other workers are told */
+/* Behind the sender, in what the other workers are told. */
+#define POLICY_NEWS " policy"
+#define RECIPIENTS_NEWS " recipients"
 #define LOCK_TIMEOUT_MS 50
 #define STATEMENT_TIMEOUT_MS 250
 #define COMMIT_TIMEOUT_MS 5000
@@ -386,11 +388,14 @@ static void send_commit(struct train *train)
 		(struct parameter[]){ { now, 8 }, { keys_length ? (const void *)keys : "", keys_length } });
 	train->notified = train->notify != NULL;
 	if (train->notified) {
-		char payload[64];
-		int length = snprintf(payload, sizeof payload, "%llu %s%s",
+		char payload[80];
+		int length = snprintf(payload, sizeof payload, "%llu %s%s%s",
 			(unsigned long long)departure_frontier(train->departure)->size, train->notify,
 			departure_carries(train->departure, NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_POLICY_ACTIVATED)
 				? POLICY_NEWS
+				: "",
+			departure_carries(train->departure, NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_RECIPIENT_CHANGED)
+				? RECIPIENTS_NEWS
 				: "");
 		database_add(database, &sql_train_notify, (struct parameter[]){ { payload, (size_t)length } });
 	}
@@ -600,7 +605,8 @@ int train_news_read(const char *payload, struct train_news *out)
 	if (!length || length >= sizeof out->sender)
 		return -1;
 	memcpy(out->sender, sender, length);
-	out->policy = !strcmp(sender + length, POLICY_NEWS);
+	out->policy = strstr(sender + length, POLICY_NEWS) != NULL;
+	out->recipients = strstr(sender + length, RECIPIENTS_NEWS) != NULL;
 	return 0;
 }
 

@@ -37,10 +37,11 @@ bool train_is_busy(const struct train *train);
 /* Each train tells the other workers, signed with this name, which must outlive the train; NULL: nobody listens. */
 void train_notify(struct train *train, const char *name);
 
-/* What is told: by whom, and whether another policy was put in force. 0, or -1 and *out is empty: not of a train. */
+/* What is told: by whom, and what more than entries there is. 0, or -1 and *out is empty: not of a train. */
 struct train_news {
 	char sender[24];
-	bool policy;
+	bool policy; /* another one was put in force */
+	bool recipients; /* one was changed, suspended or resumed, or lost a device */
 };
 int train_news_read(const char *payload, struct train_news *out);
 
