@@ -12,7 +12,7 @@ struct key_entry {
 	uint64_t hash;
 	uint64_t written; /* the last train that wrote it; 0: none that anybody can have missed */
 	uint64_t formation; /* of the train being formed, when it is aboard */
-	bool exclusive; /* aboard, and written */
+	enum key_mode mode; /* aboard: the strongest */
 	struct key_entry *prev, *next; /* in the order of `written` */
 	UT_hash_handle hh;
 };
@@ -89,9 +89,10 @@ enum key_answer key_table_ask(const struct key_table *table, const struct key *k
 		const struct key_entry *entry = find(table, keys[i].hash);
 		if (!entry)
 			continue;
-		if (entry->written > read_train)
+		if (entry->written > read_train && keys[i].mode != KEY_ADDED)
 			return KEYS_STALE;
-		if (entry->formation == table->formation && (entry->exclusive || keys[i].mode == KEY_EXCLUSIVE))
+		if (entry->formation == table->formation &&
+			(entry->mode != keys[i].mode || keys[i].mode == KEY_EXCLUSIVE))
 			answer = KEYS_TAKEN;
 	}
 	return answer;
@@ -103,14 +104,15 @@ void key_table_board(struct key_table *table, const struct key *keys, size_t cou
 		struct key_entry *entry = find_or_add(table, keys[i].hash);
 		if (entry->formation != table->formation) {
 			entry->formation = table->formation;
-			entry->exclusive = false;
+			entry->mode = keys[i].mode;
 			if (table->aboard_count == table->aboard_size) {
 				table->aboard_size = table->aboard_size ? table->aboard_size * 2 : 256;
 				table->aboard = mem_realloc(table->aboard, table->aboard_size * sizeof *table->aboard);
 			}
 			table->aboard[table->aboard_count++] = entry;
 		}
-		entry->exclusive |= keys[i].mode == KEY_EXCLUSIVE;
+		if (entry->mode < keys[i].mode)
+			entry->mode = keys[i].mode;
 	}
 }
 
@@ -129,7 +131,7 @@ void key_table_depart(struct key_table *table, uint64_t train)
 	table->formation++;
 	for (size_t i = 0; i < count; i++) {
 		struct key_entry *entry = table->aboard[i];
-		if (entry->exclusive)
+		if (entry->mode != KEY_SHARED)
 			mark_written(table, entry, train);
 		else
 			drop_if_idle(table, entry);
@@ -173,7 +175,7 @@ const uint8_t *key_table_written(struct key_table *table, size_t *length)
 		table->published = mem_realloc(table->published, table->published_size);
 	}
 	for (size_t i = 0; i < table->aboard_count; i++) {
-		if (!table->aboard[i]->exclusive)
+		if (table->aboard[i]->mode == KEY_SHARED)
 			continue;
 		uint64_t hash = table->aboard[i]->hash;
 		for (int byte = 0; byte < 8; byte++)

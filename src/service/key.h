@@ -7,14 +7,15 @@
 
 /*
  * Who may travel together, and whose reading is out of date. A call declares keys: shared for what it has read,
- * exclusive for what it writes. Two calls with the same key, one of them exclusive, do not ride the same train; and a
- * call that read before a train that wrote one of its keys (here, or in another worker, which publishes the keys that
- * it wrote) reads again. Keys are keyed 8-byte hashes: a collision costs a second reading and nothing else.
+ * exclusive for what it writes, added for what it adds to without having read what others added. Two calls with the
+ * same key ride the same train when both share it or both add to it; and a call that read before a train that wrote or
+ * added to one of its keys (here, or in another worker, which publishes the keys that it wrote) reads again, unless it
+ * only adds. Keys are keyed 8-byte hashes: a collision costs a second reading and nothing else.
  */
 enum key_kind {
 	KEY_SUBJECT,
 	KEY_RECIPIENT,
-	KEY_BOOKING,
+	KEY_BOOKING, /* which disclosures it has */
 	KEY_DISCLOSURE,
 	KEY_RELEASE, /* disclosure and release: who sends it */
 	KEY_REQUEST, /* caller and request id */
@@ -25,6 +26,7 @@ enum key_kind {
 
 enum key_mode {
 	KEY_SHARED,
+	KEY_ADDED,
 	KEY_EXCLUSIVE
 };
 
@@ -63,7 +65,8 @@ void key_table_forget(struct key_table *table, uint64_t oldest);
 /* Keys that are remembered. */
 size_t key_table_size(const struct key_table *table);
 
-/* The exclusive keys aboard, 8 bytes each, big-endian; for the other workers. Valid until the table changes. */
+/* The keys aboard that are not only shared, 8 bytes each, big-endian; for the other workers. Valid until the table
+ * changes. */
 const uint8_t *key_table_written(struct key_table *table, size_t *length);
 
 #endif

@@ -82,6 +82,35 @@ static void test_whose_reading_is_out_of_date(void **state)
 	assert_int_equal(key_table_ask(table, &reads, 1, 0), KEYS_FREE);
 }
 
+static void test_who_adds_minds_no_other_that_adds(void **state)
+{
+	struct key_table *table = *state;
+	struct key adds = key_of(table, KEY_BOOKING, "B1", KEY_ADDED);
+	struct key reads = key_of(table, KEY_BOOKING, "B1", KEY_SHARED);
+	struct key writes = key_of(table, KEY_BOOKING, "B1", KEY_EXCLUSIVE);
+
+	/* A whole campaign under one booking rides one train. */
+	key_table_board(table, &adds, 1);
+	assert_int_equal(key_table_ask(table, &adds, 1, 0), KEYS_FREE);
+	key_table_board(table, &adds, 1);
+	assert_int_equal(key_table_ask(table, &writes, 1, 0), KEYS_TAKEN);
+	assert_int_equal(key_table_ask(table, &reads, 1, 0), KEYS_TAKEN);
+	key_table_depart(table, 3);
+
+	/* Who has to know all that was added reads again; who adds does not. */
+	assert_int_equal(key_table_ask(table, &writes, 1, 2), KEYS_STALE);
+	assert_int_equal(key_table_ask(table, &reads, 1, 2), KEYS_STALE);
+	assert_int_equal(key_table_ask(table, &adds, 1, 2), KEYS_FREE);
+	assert_int_equal(key_table_ask(table, &writes, 1, 3), KEYS_FREE);
+
+	key_table_board(table, &writes, 1);
+	assert_int_equal(key_table_ask(table, &adds, 1, 3), KEYS_TAKEN);
+	key_table_disembark(table);
+
+	key_table_board(table, &reads, 1);
+	assert_int_equal(key_table_ask(table, &adds, 1, 3), KEYS_TAKEN);
+}
+
 static void test_a_written_key_is_remembered_until_all_have_read_since(void **state)
 {
 	struct key_table *table = *state;
@@ -103,12 +132,12 @@ static void test_what_is_published(void **state)
 {
 	struct key_table *table = *state;
 	struct key keys[] = { key_of(table, KEY_SUBJECT, "C1", KEY_SHARED),
-		key_of(table, KEY_REQUEST, "r", KEY_EXCLUSIVE) };
+		key_of(table, KEY_REQUEST, "r", KEY_EXCLUSIVE), key_of(table, KEY_BOOKING, "B1", KEY_ADDED) };
 	size_t length;
-	key_table_board(table, keys, 2);
+	key_table_board(table, keys, 3);
 	const uint8_t *written = key_table_written(table, &length);
 	uint64_t hash = 0;
-	assert_int_equal(length, 8);
+	assert_int_equal(length, 16);
 	for (int i = 0; i < 8; i++)
 		hash = hash << 8 | written[i];
 	assert_int_equal(hash, keys[1].hash);
@@ -136,6 +165,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_kinds_and_secrets_keep_ids_apart, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_who_may_travel_together, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_whose_reading_is_out_of_date, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_who_adds_minds_no_other_that_adds, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_a_written_key_is_remembered_until_all_have_read_since, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_published, setup, teardown),
