@@ -14,7 +14,8 @@ extern const struct method audit_get_subject_report, audit_get_exposure, audit_g
 	audit_list_overdue_deletions;
 extern const struct method audit_get_checkpoint, audit_get_inclusion_proof, audit_get_consistency_proof;
 extern const struct method registry_put_recipient, registry_get_recipient, registry_list_recipients,
-	registry_get_policy, registry_reload_policy;
+	registry_suspend_recipient, registry_resume_recipient, registry_revoke_device, registry_get_policy,
+	registry_reload_policy;
 extern const struct method health_check, health_list, health_watch;
 extern const struct method reflection_v1, reflection_v1alpha;
 

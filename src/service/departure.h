@@ -17,6 +17,9 @@ struct departure;
 enum write_kind {
 	WRITE_SUBJECT_KEY,
 	WRITE_RECIPIENT,
+	WRITE_RECIPIENT_SUSPENDED, /* or resumed */
+	WRITE_DEVICE_REVOKED,
+	WRITE_DEVICE_CLEARED, /* it has been ordered to delete all that it was sent */
 	WRITE_POLICY,
 	WRITE_POLICY_ACTIVATION,
 	WRITE_DISCLOSURE,
@@ -31,6 +34,7 @@ enum write_kind {
 	WRITE_SENT_ACKNOWLEDGED,
 	WRITE_SENT_FREED,
 	WRITE_SENT_REOPENED, /* what was sent last of a release is due again */
+	WRITE_SENT_LEFT, /* by a device that was revoked: free for the others, or over where it was for that device */
 	WRITE_SENT_CLOSED,
 	WRITE_WITHDRAWAL,
 	WRITE_DELETION_CONFIRMED,

@@ -37,15 +37,18 @@ void ending_keys(struct call *call, const struct disclosure *disclosure)
 		call_key(call, KEY_RELEASE, &key, offsetof(struct delivery_key, serial), KEY_SHARED);
 }
 
-/* The next device of the list: its length in *length; NULL at the end. */
-static const char *next_device(const char **devices, size_t *length)
+/* The next device of the list, into `out`; false at its end. */
+static bool next_device(const char **devices, char out[static IDENTITY_NAME_MAX + 1])
 {
 	const char *device = *devices;
 	if (!device || !*device)
-		return NULL;
-	*length = strcspn(device, "\n");
-	*devices = device + *length + (device[*length] ? 1 : 0);
-	return device;
+		return false;
+	size_t length = strcspn(device, "\n");
+	size_t fits = length < IDENTITY_NAME_MAX ? length : IDENTITY_NAME_MAX;
+	memcpy(out, device, fits);
+	out[fits] = '\0';
+	*devices = device + length + (device[length] ? 1 : 0);
+	return true;
 }
 
 static void order_deletion(struct call *call, struct departure *departure, const struct ending *ending,
@@ -64,6 +67,15 @@ static void order_deletion(struct call *call, struct departure *departure, const
 			cell_number(ending->cause), cell_number(now), cell_number(now + delete_within),
 			cell_number((int64_t)recorded.index),
 			cell_bytes(recorded.leaf.bytes, sizeof recorded.leaf.bytes) });
+}
+
+static void order_deletions(struct call *call, struct departure *departure, const struct ending *ending)
+{
+	const struct policy_service *service = disclosure_service(call, &ending->disclosure);
+	const char *devices = ending->devices;
+	char device[IDENTITY_NAME_MAX + 1];
+	while (next_device(&devices, device))
+		order_deletion(call, departure, ending, device, service ? service->delete_within : 0);
 }
 
 /* Nothing of it is due any more. Where its policy is not known neither are the places of its rows: they are looked for.
@@ -86,8 +98,6 @@ void ending_board(struct call *call, struct departure *departure, struct ending 
 	const struct disclosure *disclosure = &ending->disclosure;
 	const struct policy_service *service = disclosure_service(call, disclosure);
 	struct entry_draft draft;
-	const char *devices = ending->devices, *device;
-	size_t length;
 
 	entry_begin(&draft, call, ending->kind);
 	entry_disclosure(&draft, call, disclosure, &ending->subject);
@@ -96,28 +106,42 @@ void ending_board(struct call *call, struct departure *departure, struct ending 
 	departure_write(departure, WRITE_DISCLOSURE_END,
 		(struct cell[]){ cell_bytes(disclosure->id, 16), cell_number(ending->state),
 			cell_number((int64_t)ending->recorded.index) });
-	while ((device = next_device(&devices, &length))) {
-		char name[IDENTITY_NAME_MAX + 1];
-		memcpy(name, device, length < sizeof name ? length : sizeof name - 1);
-		name[length < sizeof name ? length : sizeof name - 1] = '\0';
-		order_deletion(call, departure, ending, name, service ? service->delete_within : 0);
-	}
-	if (ending->devices)
-		departure_write(departure, WRITE_SENT_CLOSED, (struct cell[]){ cell_bytes(disclosure->id, 16) });
+	order_deletions(call, departure, ending);
+	/* Also when its devices were told before: what one of them left is open for the others. */
+	departure_write(departure, WRITE_SENT_CLOSED, (struct cell[]){ cell_bytes(disclosure->id, 16) });
 	end_due(departure, disclosure, service);
+}
+
+static void tell_devices(struct queues *queues, const struct ending *ending)
+{
+	const char *devices = ending->devices;
+	char device[IDENTITY_NAME_MAX + 1];
+	while (next_device(&devices, device))
+		queue_withdrawn(queues, ending->disclosure.recipient_id, device);
 }
 
 void ending_committed(struct call *call, const struct ending *ending)
 {
 	struct queues *queues = service_queues(call->service);
-	const char *devices = ending->devices, *device;
-	size_t length;
 	queue_drop(queues, ending->disclosure.id);
 	queue_ended(queues, ending->disclosure.recipient_id, ending->disclosure.id);
-	while ((device = next_device(&devices, &length))) {
-		char name[IDENTITY_NAME_MAX + 1];
-		memcpy(name, device, length < sizeof name ? length : sizeof name - 1);
-		name[length < sizeof name ? length : sizeof name - 1] = '\0';
-		queue_withdrawn(queues, ending->disclosure.recipient_id, name);
-	}
+	tell_devices(queues, ending);
+}
+
+void ending_board_devices(struct call *call, struct departure *departure, const struct ending *ending)
+{
+	const char *devices = ending->devices;
+	char device[IDENTITY_NAME_MAX + 1];
+	order_deletions(call, departure, ending);
+	while (next_device(&devices, device))
+		departure_write(departure, WRITE_SENT_LEFT,
+			(struct cell[]){ cell_bytes(ending->disclosure.id, 16), cell_text(device),
+				cell_number(departure_now(departure)) });
+}
+
+void ending_devices_committed(struct call *call, const struct ending *ending)
+{
+	struct queues *queues = service_queues(call->service);
+	tell_devices(queues, ending);
+	queue_poke(queues, ending->disclosure.recipient_id);
 }

@@ -39,4 +39,9 @@ void ending_board(struct call *call, struct departure *departure, struct ending 
 /* After the commit: what has not left the process yet does not leave it any more, and the devices are told. */
 void ending_committed(struct call *call, const struct ending *ending);
 
+/* The disclosure goes on, and `devices` alone are ordered to delete it, for `reason` and `cause`. What they have not
+ * acknowledged is free for the recipient's others. */
+void ending_board_devices(struct call *call, struct departure *departure, const struct ending *ending);
+void ending_devices_committed(struct call *call, const struct ending *ending);
+
 #endif

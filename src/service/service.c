@@ -7,6 +7,7 @@
 #include "service/ledger_room.h"
 #include "service/pruner.h"
 #include "service/queue.h"
+#include "service/recipient_news.h"
 #include "service/refusal.h"
 #include "service/rulebook.h"
 #include "service/signer.h"
@@ -56,6 +57,7 @@ struct service {
 	struct queues *queues;
 	struct rulebook *rulebook;
 	struct sweeper *sweeper;
+	struct recipient_news *recipient_news;
 	struct tail *tail;
 	struct signer *signer;
 	struct pruner *pruner;
@@ -457,15 +459,14 @@ static void state_down(void *context)
 static void notified(void *context, const char *payload)
 {
 	struct service *service = context;
-	struct train_news said;
-	if (!payload) {
-		if (service->train)
-			rulebook_outdated(service->rulebook); /* who knows what was said */
-	} else if (!train_news_read(payload, &said) && !strcmp(said.sender, service->name)) {
+	/* Deaf for a while: who knows what was said. */
+	struct train_news said = { .policy = true, .recipients = true };
+	if (payload && !train_news_read(payload, &said) && !strcmp(said.sender, service->name))
 		return;
-	} else if (said.policy) {
+	if (said.policy && service->train)
 		rulebook_outdated(service->rulebook);
-	}
+	if (said.recipients && service->have_secret)
+		recipient_news_heard(service->recipient_news);
 	if (!service->notified)
 		loop_timer_set(&service->news, NEWS_INTERVAL);
 	service->notified = true;
@@ -476,6 +477,7 @@ static void news(void *context)
 	struct service *service = context;
 	service->notified = false;
 	queue_poke_all(service->queues);
+	sweeper_news(service->sweeper);
 	tail_grew(service->tail);
 }
 
@@ -583,6 +585,7 @@ struct service *service_new(struct loop *loop, const struct service_config *conf
 	service->batches = batches_new(service);
 	service->queues = queues_new(service);
 	service->sweeper = sweeper_new(service);
+	service->recipient_news = recipient_news_new(service);
 	service->tail = tail_new(service);
 	service->pruner = pruner_new(service);
 	service->ledger_room = ledger_room_new(service);
@@ -615,6 +618,7 @@ void service_free(struct service *service)
 	rulebook_free(service->rulebook);
 	train_free(service->train);
 	sweeper_free(service->sweeper);
+	recipient_news_free(service->recipient_news);
 	signer_free(service->signer);
 	tail_free(service->tail);
 	pruner_free(service->pruner);

@@ -8,6 +8,7 @@
 #include "service/batch.h"
 #include "service/consistency_check.h"
 #include "service/key_rotation.h"
+#include "service/sweeper.h"
 #include "sql.h"
 
 #include <assert.h>
@@ -291,6 +292,7 @@ static void news_answered(void *context, const struct database_outcome *outcome)
 		signer->recorded = false;
 		log_info("signer", "elected: this worker signs the ledger's checkpoints, as %s",
 			signer->config->signing_keys[0].public.name);
+		sweeper_wake(service_sweeper(signer->service));
 	}
 	if (read_news(signer, news) != 0)
 		signer_stop(signer, "the ledger's head does not fit its size: nothing is signed");

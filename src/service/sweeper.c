@@ -2,183 +2,77 @@
 
 #include "base/memory.h"
 #include "pure/time.h"
-#include "service/ending.h"
+#include "service/batch.h"
+#include "service/clearing.h"
+#include "service/ender.h"
 #include "service/service.h"
 #include "service/train.h"
 #include "sql.h"
 
-#include <assert.h>
-#include <string.h>
-
-#define SWEEP_MAX 256
-/* Another worker's share is not announced here: nothing waits longer than this to be looked for. */
+/* Ended in one train at most: half of what it takes, so that others find room beside them. */
+#define PAGE 256
+/* What was not announced here waits no longer than this to be looked for. */
 #define INTERVAL_MAX TIME_SECOND
+/* Others commit hundreds of times a second: on their account it is asked no more often than this. */
+#define NEWS_INTERVAL (TIME_SECOND / 20)
 #define FORGET_INTERVAL (60 * TIME_SECOND)
+/* The database is asked this much after a moment that it named, since clocks read to the microsecond race. */
 #define TIMER_SLACK 1000
+#define CLEARINGS 4
 
 struct sweeper {
 	struct service *service;
 	struct loop_timer timer, forget;
+	int64_t wake; /* loop time at which `timer` fires; INT64_MAX: it does not */
 	bool wanted, asking;
-	unsigned ending; /* calls that end a disclosure, on their way */
+	bool wide; /* recipients and devices are looked at, too */
+	struct ender ender;
 	int64_t next; /* the next expiry that is known of, of the database's clock; INT64_MAX: none */
+	int64_t next_agreement; /* that ends, likewise */
+	int64_t widened_at; /* loop time */
+	struct clearing clearings[CLEARINGS];
+	struct sweeper_counters counters;
 };
 
-/* ---- one disclosure's end ---- */
+/* ---- when ---- */
 
-struct expiry {
-	const struct call *reader; /* only in the first step */
-	struct sweeper *sweeper;
-	struct ending ending;
-};
-
-static enum step_result expiry_ask(struct call *call)
+static void wake_at(struct sweeper *sweeper, int64_t when)
 {
-	const struct expiry *expiry = call->state;
-	if (call->tries)
-		return STEP_DONE; /* something else happened to it: the next sweep looks again */
-	train_reading_with(call, expiry->reader);
-	ending_keys(call, &expiry->ending.disclosure);
-	return STEP_NEXT;
-}
-
-static enum step_result expiry_commit(struct call *call)
-{
-	return train_board(call);
-}
-
-static enum boarding expiry_board(struct call *call, struct departure *departure)
-{
-	struct expiry *expiry = call->state;
-	if (departure_now(departure) < expiry->ending.disclosure.expires_at)
-		return BOARD_AGAIN;
-	ending_board(call, departure, &expiry->ending);
-	return BOARDED;
-}
-
-static enum step_result expiry_done(struct call *call)
-{
-	const struct expiry *expiry = call->state;
-	ending_committed(call, &expiry->ending);
-	return STEP_DONE;
-}
-
-static void expiry_release(struct call *call)
-{
-	const struct expiry *expiry = call->state;
-	expiry->sweeper->ending--;
-	if (call->failed || call->tries)
-		loop_timer_set(&expiry->sweeper->timer, INTERVAL_MAX);
-	else
-		expiry->sweeper->wanted = true;
-}
-
-static const struct method expiry_method = {
-	.steps = { expiry_ask, expiry_commit, expiry_done },
-	.board = expiry_board,
-	.train_class = TRAIN_CONTROL,
-	.release = expiry_release,
-};
-
-/* ---- looking for them ---- */
-
-struct sweep {
-	struct sweeper *sweeper;
-	int64_t now, next;
-	unsigned found;
-};
-
-static void sweep_row(struct call *call, void *target, const PGresult *result, int row);
-
-static const struct read_kind expired_next = {
-	.statement = &sql_expired_next,
-	.from = READ_STATE,
-	.types = { PG_INT4 },
-	.row = sweep_row,
-};
-
-static void sweep_row(struct call *call, void *target, const PGresult *result, int row)
-{
-	struct sweep *sweep = target;
-	sweep->now = row_time(result, row, 1);
-	sweep->next = row_time(result, row, 2);
-	if (row_is_null(result, row, 3))
+	int64_t now = loop_now(service_loop(sweeper->service));
+	if (when >= sweeper->wake)
 		return;
-	struct call *end = call_new_own(call->service, &expiry_method);
-	struct expiry *expiry = call_alloc(end, sizeof *expiry);
-	int failed = ending_read(end, result, row, 3, &expiry->ending);
-	assert(!failed);
-	(void)failed;
-	expiry->sweeper = sweep->sweeper;
-	expiry->reader = call;
-	expiry->ending.kind = NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_EXPIRED;
-	expiry->ending.reason = NEEDTOKNOW__V1__REASON__REASON_EXPIRED;
-	expiry->ending.state = NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_EXPIRED;
-	expiry->ending.cause = NEEDTOKNOW__V1__WITHDRAWAL_CAUSE__WITHDRAWAL_CAUSE_EXPIRED;
-	end->state = expiry;
-	sweep->sweeper->ending++;
-	sweep->found++;
-	call_run(end);
+	sweeper->wake = when;
+	loop_timer_set(&sweeper->timer, when > now ? when - now : 0);
 }
 
-static enum step_result sweep_ask(struct call *call)
+static void wake_in(struct sweeper *sweeper, int64_t wait)
 {
-	/* What is ended from this reading is as old as it. */
-	train_reading(call);
-	batch_read(call, &expired_next, call->state, (struct cell[]){ cell_number(SWEEP_MAX) });
-	return STEP_NEXT;
+	wake_at(sweeper, loop_now(service_loop(sweeper->service)) + wait);
 }
 
-static enum step_result sweep_done(struct call *call)
+static void wake_for(struct sweeper *sweeper, int64_t moment)
 {
-	const struct sweep *sweep = call->state;
-	struct sweeper *sweeper = sweep->sweeper;
-	if (call->awaited)
-		return STEP_WAIT;
-	service_learn_time(call->service, sweep->now);
-	sweeper->next = sweep->next == TIME_NONE ? INT64_MAX : sweep->next;
-	int64_t wait = sweeper->next == INT64_MAX ? INTERVAL_MAX : sweeper->next - sweep->now + TIMER_SLACK;
-	loop_timer_set(&sweeper->timer, wait < INTERVAL_MAX ? wait : INTERVAL_MAX);
-	return STEP_DONE;
-}
-
-static void sweep_release(struct call *call)
-{
-	const struct sweep *sweep = call->state;
-	sweep->sweeper->asking = false;
-	if (call->failed)
-		loop_timer_set(&sweep->sweeper->timer, INTERVAL_MAX);
-}
-
-static const struct method sweep_method = {
-	.steps = { sweep_ask, sweep_done },
-	.release = sweep_release,
-};
-
-int sweeper_flush(struct sweeper *sweeper)
-{
-	if (!sweeper->wanted || sweeper->asking || sweeper->ending ||
-		service_state(sweeper->service) == SERVICE_STARTING)
-		return 0;
-	struct call *call = call_new_own(sweeper->service, &sweep_method);
-	struct sweep *sweep = call_alloc(call, sizeof *sweep);
-	sweep->sweeper = sweeper;
-	call->state = sweep;
-	sweeper->wanted = false;
-	sweeper->asking = true;
-	call_run(call);
-	return 1;
+	if (moment != INT64_MAX)
+		wake_at(sweeper, service_loop_time(sweeper->service, moment) + TIMER_SLACK);
 }
 
 static void timer_fired(void *context)
 {
 	struct sweeper *sweeper = context;
+	sweeper->wake = INT64_MAX;
 	sweeper->wanted = true;
+	wake_in(sweeper, INTERVAL_MAX);
 }
 
 void sweeper_wake(struct sweeper *sweeper)
 {
-	sweeper->wanted = true;
+	sweeper->wanted = sweeper->wide = true;
+	wake_in(sweeper, INTERVAL_MAX);
+}
+
+void sweeper_news(struct sweeper *sweeper)
+{
+	wake_in(sweeper, NEWS_INTERVAL);
 }
 
 void sweeper_expects(struct sweeper *sweeper, int64_t expires_at)
@@ -186,13 +80,187 @@ void sweeper_expects(struct sweeper *sweeper, int64_t expires_at)
 	if (expires_at >= sweeper->next)
 		return;
 	sweeper->next = expires_at;
-	int64_t wait = service_loop_time(sweeper->service, expires_at) - loop_now(service_loop(sweeper->service)) +
-		TIMER_SLACK;
-	if (wait < INTERVAL_MAX)
-		loop_timer_set(&sweeper->timer, wait > 0 ? wait : 0);
+	wake_for(sweeper, expires_at);
 }
 
-/* Keys that trains wrote are of use for as long as a call may take; by then nobody has read before them. */
+/* ---- what has expired ---- */
+
+struct sweep {
+	struct sweeper *sweeper;
+	int64_t now, next;
+	int64_t oldest; /* expiry that was found */
+	unsigned found;
+};
+
+static void expired_row(struct call *call, void *target, const PGresult *result, int row)
+{
+	struct sweep *sweep = target;
+	sweep->now = row_time(result, row, 1);
+	sweep->next = row_time(result, row, 2);
+	if (row_is_null(result, row, 3))
+		return;
+	if (!sweep->found++)
+		sweep->oldest = row_time(result, row, 10);
+	ender_end(&sweep->sweeper->ender, call, END_EXPIRED, result, row, 3);
+}
+
+static const struct read_kind expired_next = {
+	.statement = &sql_expired_next,
+	.from = READ_STATE,
+	.types = { PG_INT4 },
+	.row = expired_row,
+};
+
+static enum step_result expired_ask(struct call *call)
+{
+	/* What is ended from this reading is as old as it. */
+	train_reading(call);
+	batch_read(call, &expired_next, call->state, (struct cell[]){ cell_number(PAGE) });
+	return STEP_NEXT;
+}
+
+static enum step_result expired_done(struct call *call)
+{
+	const struct sweep *sweep = call->state;
+	struct sweeper *sweeper = sweep->sweeper;
+	if (call->awaited)
+		return STEP_WAIT;
+	service_learn_time(call->service, sweep->now);
+	sweeper->counters.found += sweep->found;
+	sweeper->counters.late = sweep->found ? (uint64_t)(sweep->now - sweep->oldest) : 0;
+	sweeper->next = sweep->next == TIME_NONE ? INT64_MAX : sweep->next;
+	wake_for(sweeper, sweeper->next);
+	return STEP_DONE;
+}
+
+static void sweep_release(struct call *call)
+{
+	const struct sweep *sweep = call->state;
+	sweep->sweeper->asking = false;
+}
+
+static const struct method expired_method = {
+	.steps = { expired_ask, expired_done },
+	.release = sweep_release,
+};
+
+/* All of a page are ended, or were by others: there may be more. */
+static void page_ended(void *context)
+{
+	struct sweeper *sweeper = context;
+	sweeper->wanted |= !sweeper->ender.failed;
+	sweeper->ender.failed = false;
+}
+
+/* ---- who has no right to what is live ---- */
+
+/* There may be others; what could not be ended is found again in its time. */
+static void cleared(void *context)
+{
+	struct sweeper *sweeper = context;
+	sweeper->wide = true;
+	wake_in(sweeper, NEWS_INTERVAL);
+}
+
+static struct clearing *free_clearing(struct sweeper *sweeper)
+{
+	for (int i = 0; i < CLEARINGS; i++)
+		if (!sweeper->clearings[i].running)
+			return &sweeper->clearings[i];
+	return NULL;
+}
+
+static void over_row(struct call *call, void *target, const PGresult *result, int row)
+{
+	struct sweep *sweep = target;
+	sweep->now = row_time(result, row, 1);
+	sweep->next = row_time(result, row, 2);
+	if (row_is_null(result, row, 3))
+		return;
+	struct clearing *clearing = free_clearing(sweep->sweeper);
+	if (clearing)
+		clearing_start(clearing, call->service, (enum end_why)row_int(result, row, 3),
+			row_text(result, row, 4, call), row_text(result, row, 5, call), cleared, sweep->sweeper);
+}
+
+static const struct read_kind recipients_over = {
+	.statement = &sql_recipients_over,
+	.from = READ_STATE,
+	.types = { PG_INT4 },
+	.row = over_row,
+};
+
+static enum step_result over_ask(struct call *call)
+{
+	batch_read(call, &recipients_over, call->state, (struct cell[]){ cell_number(CLEARINGS) });
+	return STEP_NEXT;
+}
+
+static enum step_result over_done(struct call *call)
+{
+	const struct sweep *sweep = call->state;
+	struct sweeper *sweeper = sweep->sweeper;
+	if (call->awaited)
+		return STEP_WAIT;
+	sweeper->next_agreement = sweep->next == TIME_NONE ? INT64_MAX : sweep->next;
+	wake_for(sweeper, sweeper->next_agreement);
+	return STEP_DONE;
+}
+
+static const struct method over_method = {
+	.steps = { over_ask, over_done },
+};
+
+/* ---- looking ---- */
+
+static void look(struct sweeper *sweeper, const struct method *method)
+{
+	struct call *call = call_new_own(sweeper->service, method);
+	struct sweep *sweep = call_alloc(call, sizeof *sweep);
+	sweep->sweeper = sweeper;
+	call->state = sweep;
+	sweeper->counters.looks++;
+	call_run(call);
+}
+
+/* Whoever is being cleared would be found again. */
+static bool is_wide(const struct sweeper *sweeper)
+{
+	for (int i = 0; i < CLEARINGS; i++)
+		if (sweeper->clearings[i].running)
+			return false;
+	return sweeper->wide || service_guess_time(sweeper->service) >= sweeper->next_agreement ||
+		loop_now(service_loop(sweeper->service)) - sweeper->widened_at >= INTERVAL_MAX;
+}
+
+int sweeper_flush(struct sweeper *sweeper)
+{
+	if (!sweeper->wanted || sweeper->asking || sweeper->ender.ending ||
+		service_state(sweeper->service) == SERVICE_STARTING)
+		return 0;
+	sweeper->wanted = false;
+	if (!service_elected(sweeper->service)) {
+		sweeper->wide = true; /* should it be, one day */
+		return 0;
+	}
+	sweeper->asking = true;
+	look(sweeper, &expired_method);
+	if (!is_wide(sweeper))
+		return 1;
+	sweeper->wide = false;
+	sweeper->widened_at = loop_now(service_loop(sweeper->service));
+	sweeper->next_agreement = INT64_MAX;
+	look(sweeper, &over_method);
+	return 1;
+}
+
+const struct sweeper_counters *sweeper_counters(const struct sweeper *sweeper)
+{
+	return &sweeper->counters;
+}
+
+/* ---- keys that trains wrote: of use for as long as a call may take; by then nobody has read before them ---- */
+
 static void forgotten(void *context, const struct database_outcome *outcome)
 {
 	(void)context;
@@ -204,7 +272,7 @@ static void forget_keys(void *context)
 	struct sweeper *sweeper = context;
 	struct database *state = service_database_state(sweeper->service);
 	loop_timer_set(&sweeper->forget, FORGET_INTERVAL);
-	if (!database_up(state))
+	if (!database_up(state) || !service_elected(sweeper->service))
 		return;
 	database_open(state);
 	database_add(state, &sql_train_keys_forget, NULL);
@@ -215,7 +283,9 @@ struct sweeper *sweeper_new(struct service *service)
 {
 	struct sweeper *sweeper = mem_calloc(1, sizeof *sweeper);
 	sweeper->service = service;
-	sweeper->next = INT64_MAX;
+	sweeper->wake = sweeper->next = sweeper->next_agreement = INT64_MAX;
+	sweeper->ender.done = page_ended;
+	sweeper->ender.context = sweeper;
 	loop_timer_init(&sweeper->timer, service_loop(service), timer_fired, sweeper);
 	loop_timer_init(&sweeper->forget, service_loop(service), forget_keys, sweeper);
 	loop_timer_set(&sweeper->forget, FORGET_INTERVAL);

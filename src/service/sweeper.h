@@ -6,19 +6,30 @@
 #include <stdint.h>
 
 /*
- * Ends what has expired: an EXPIRED entry, an order to delete (WITHDRAWN) to each device that was sent something, and
- * nothing of it is due any more. Every worker may sweep; the train sees to it that each disclosure ends once. Waits for
- * the next expiry that it knows of.
+ * Ends what is over when its time comes, by the database's clock: what has expired, what a recipient has whose
+ * agreement (GDPR art. 28) has ended, and what a worker that died has left of a suspension or of a revoked device. The
+ * elected worker alone sweeps; the others learn of it in time to take over. It asks when the next moment that it knows
+ * of has come, and once a second. However much is over, a page of it is ended at a time, oldest first, in half a
+ * train's places.
  */
 struct sweeper;
 
 struct sweeper *sweeper_new(struct service *service);
 void sweeper_free(struct sweeper *sweeper);
-/* The service serves: begins, or looks again. */
+/* The service serves, or this worker was elected: begins, or looks again. */
 void sweeper_wake(struct sweeper *sweeper);
-/* Something was shared that expires at this time of the database's. */
+/* Another worker has committed, and may have shared what ends in less than a second. */
+void sweeper_news(struct sweeper *sweeper);
+/* Something was shared, or moved, that expires at this time of the database's. */
 void sweeper_expects(struct sweeper *sweeper, int64_t expires_at);
 /* At the end of a turn; nonzero when it asked. */
 int sweeper_flush(struct sweeper *sweeper);
+
+struct sweeper_counters {
+	uint64_t looks; /* statements that asked what is over */
+	uint64_t found; /* disclosures that had expired */
+	uint64_t late; /* by how many microseconds, of the last that was found */
+};
+const struct sweeper_counters *sweeper_counters(const struct sweeper *sweeper);
 
 #endif

@@ -20,8 +20,14 @@ CREATE TABLE needtoknow.device (
 	first_seen_at timestamptz NOT NULL,
 	revoked_at    timestamptz,          -- a lost phone: it gets withdrawals, and nothing else ever again
 	changed_index bigint,               -- of the entry that revoked it
+	cleared_at    timestamptz,          -- it has been ordered to delete all that it was sent of what was live then
 	PRIMARY KEY (recipient_id, device)
 );
+CREATE INDEX device_revoked ON needtoknow.device (changed_index) WHERE revoked_at IS NOT NULL;
+CREATE INDEX device_uncleared ON needtoknow.device (recipient_id, device) WHERE revoked_at IS NOT NULL AND cleared_at IS NULL;
+-- What the sweeper looks for every second.
+CREATE INDEX recipient_suspended ON needtoknow.recipient (recipient_id) WHERE suspended;
+CREATE INDEX recipient_agreement ON needtoknow.recipient (agreement_until);
 -- Those that were sent something before they were kept here.
 INSERT INTO needtoknow.device (recipient_id, device, first_seen_at)
 SELECT s.recipient_id, s.device, min(s.sent_at) FROM needtoknow.sent AS s GROUP BY s.recipient_id, s.device;

@@ -94,6 +94,7 @@ class Checker:
         self.leaves = []
         self.entries = []
         self.ended = {}
+        self.barred = {}  # (recipient, device; '' all): the entry that suspended or revoked it
         self.expires = {}
         self.keys = {}
 
@@ -138,13 +139,27 @@ class Checker:
         kind, disclosure = kind_name(entry), entry.disclosure_id
         if kind in ("SHARED", "RESCHEDULED", "REASSIGNED") and entry.HasField("expires_at"):
             self.expires[disclosure] = protos.microseconds(entry.expires_at)
-        if kind in ENDS and disclosure:
+        if kind == "RECIPIENT_CHANGED":
+            self._recipient_changed(index, entry)
+        # One device alone may be ordered to delete, while the disclosure goes on for the others.
+        if kind in ENDS and disclosure and reason_name(entry) != "DEVICE_REVOKED":
             self.ended.setdefault(disclosure, index)
         if kind == "DELIVERED":
+            for barred in ((entry.recipient_id, ""), (entry.recipient_id, entry.device)):
+                assert barred not in self.barred, f"P4: {barred} was barred at {self.barred[barred]}, and is sent {index}"
             assert disclosure not in self.ended, f"P4: {disclosure} ended at {self.ended[disclosure]}, delivered at {index}"
             assert recorded < self.expires[disclosure], f"P4: entry {index} delivers {disclosure} after its expiry"
             assert len(entry.values_commitment) == 32 and len(entry.subject_pseudonym) == 16 and entry.delivery_id, entry
             assert entry.fields, f"entry {index} names no field"
+
+    def _recipient_changed(self, index, entry):
+        reason = reason_name(entry)
+        if reason == "SUSPENDED":
+            self.barred.setdefault((entry.recipient_id, ""), index)
+        elif reason == "RESUMED":
+            del self.barred[entry.recipient_id, ""]
+        elif reason == "DEVICE_REVOKED":
+            self.barred[entry.recipient_id, entry.device] = index
 
     def _received(self, cursor, delivery):
         """P1: what a client holds, the ledger names, and the commitment covers it."""
