@@ -4,6 +4,9 @@
 
 const struct method *const methods[] = {
 	&sharing_share,
+	&sharing_reschedule,
+	&sharing_reassign,
+	&sharing_revoke,
 	&sharing_get_disclosure,
 	&sharing_list_disclosures,
 	&sharing_explain,

@@ -6,7 +6,8 @@
 /* Every method that is served, one file a group. Ends with NULL. */
 extern const struct method *const methods[];
 
-extern const struct method sharing_share, sharing_get_disclosure, sharing_list_disclosures, sharing_explain;
+extern const struct method sharing_share, sharing_reschedule, sharing_reassign, sharing_revoke, sharing_get_disclosure,
+	sharing_list_disclosures, sharing_explain;
 extern const struct method delivery_receive, delivery_list_assigned, delivery_fetch, delivery_acknowledge,
 	delivery_confirm_deletion;
 extern const struct method audit_list_entries, audit_stream_entries;

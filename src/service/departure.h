@@ -18,27 +18,35 @@ enum write_kind {
 	WRITE_SUBJECT_KEY,
 	WRITE_RECIPIENT,
 	WRITE_RECIPIENT_SUSPENDED, /* or resumed */
+	WRITE_DEVICE, /* known from now on */
 	WRITE_DEVICE_REVOKED,
 	WRITE_DEVICE_CLEARED, /* it has been ordered to delete all that it was sent */
+	WRITE_EVERY_DEVICE, /* the recipient's deliver_to has changed to that */
+	WRITE_ANY_DEVICE,
 	WRITE_POLICY,
 	WRITE_POLICY_ACTIVATION,
 	WRITE_DISCLOSURE,
 	WRITE_DISCLOSURE_END,
+	WRITE_DISCLOSURE_MOVED,
 	WRITE_DISCLOSURE_WITHHOLD,
 	WRITE_DUE,
 	WRITE_DUE_GONE, /* exactly these: a release that somebody else has claimed breaks the train */
-	WRITE_DUE_ENDED, /* of these, what is still there */
+	WRITE_DUE_TAKEN, /* of these, what is there */
+	WRITE_DUE_ENDED, /* of these, what is still there, for whichever device */
+	WRITE_DUE_MOVED, /* of these, what is still there is due at another time */
 	WRITE_DUE_LOST, /* of this recipient and disclosure, wherever it is */
 	WRITE_SENT,
 	WRITE_SENT_REPEATED,
 	WRITE_SENT_ACKNOWLEDGED,
 	WRITE_SENT_FREED,
 	WRITE_SENT_REOPENED, /* what was sent last of a release is due again */
+	WRITE_SENT_CORRECTED, /* the same of one sending */
 	WRITE_SENT_LEFT, /* by a device that was revoked: free for the others, or over where it was for that device */
 	WRITE_SENT_CLOSED,
 	WRITE_WITHDRAWAL,
 	WRITE_DELETION_CONFIRMED,
 	WRITE_ENTRY_REFERENCE,
+	WRITE_REQUEST,
 	WRITE_VERIFIER_KEY,
 	WRITE_PRUNED,
 	WRITE_RECIPIENT_SLICE, /* made by departure_send() from the entries */

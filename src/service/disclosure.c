@@ -8,24 +8,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* `0s 0a 1s`: release numbers, each sent or acknowledged. */
+/* `0s 0a 1s`: release numbers, each sent or acknowledged; once for each device that is to have it. What one of them has
+ * not acknowledged is not. */
 static void read_sent(struct disclosure *disclosure, const PGresult *result, int row, int column)
 {
 	if (row_is_null(result, row, column))
 		return;
 	const char *at = PQgetvalue(result, row, column);
 	const char *end = at + PQgetlength(result, row, column);
+	unsigned open = 0;
 	while (at < end) {
 		unsigned release = 0;
 		for (; at < end && *at >= '0' && *at <= '9'; at++)
 			release = release * 10 + (unsigned)(*at - '0');
 		if (at < end && release < POLICY_RELEASES_MAX) {
 			disclosure->sent |= 1u << release;
-			if (*at == 'a')
-				disclosure->acknowledged |= 1u << release;
+			open |= *at == 'a' ? 0 : 1u << release;
 		}
 		at += at + 1 < end ? 2 : 1;
 	}
+	disclosure->acknowledged = disclosure->sent & ~open;
 }
 
 void disclosure_read(struct call *call, const PGresult *result, int row, struct disclosure *out, int64_t *now)
@@ -80,6 +82,25 @@ int64_t disclosure_expires_at(const struct disclosure *disclosure, const struct 
 		? moment_at(&rule->service->expires, disclosure->created_at, disclosure->starts_at, disclosure->ends_at)
 		: INT64_MAX;
 	return at < disclosure->expires_at ? at : disclosure->expires_at;
+}
+
+Needtoknow__V1__Reason disclosure_ended_reason(int state)
+{
+	static const Needtoknow__V1__Reason reasons[] = {
+		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_EXPIRED] = NEEDTOKNOW__V1__REASON__REASON_EXPIRED,
+		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_REVOKED] = NEEDTOKNOW__V1__REASON__REASON_REVOKED,
+		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_OBJECTED] = NEEDTOKNOW__V1__REASON__REASON_OBJECTED,
+		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_RESTRICTED] =
+			NEEDTOKNOW__V1__REASON__REASON_RESTRICTED,
+		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_SUSPENDED] =
+			NEEDTOKNOW__V1__REASON__REASON_SUSPENDED,
+		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ERASED] = NEEDTOKNOW__V1__REASON__REASON_ERASED,
+	};
+	/* One whose time is over is active until the sweeper writes that down. */
+	Needtoknow__V1__Reason reason = state > 0 && (size_t)state < sizeof reasons / sizeof *reasons
+		? reasons[state]
+		: NEEDTOKNOW__V1__REASON__REASON_UNSPECIFIED;
+	return reason == NEEDTOKNOW__V1__REASON__REASON_UNSPECIFIED ? NEEDTOKNOW__V1__REASON__REASON_EXPIRED : reason;
 }
 
 int64_t disclosure_due_at(const struct disclosure *disclosure, const struct policy_release *release)

@@ -38,6 +38,9 @@ const struct policy_service *disclosure_service(const struct call *call, const s
 /* The earlier of what was promised and what that rule says. */
 int64_t disclosure_expires_at(const struct disclosure *disclosure, const struct rule *rule);
 
+/* How one that is in this state ended; EXPIRED for one that is still active by its row. */
+Needtoknow__V1__Reason disclosure_ended_reason(int state);
+
 /* When release number `release` is due: its moment, or the sharing when that is later. */
 int64_t disclosure_due_at(const struct disclosure *disclosure, const struct policy_release *release);
 

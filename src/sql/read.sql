@@ -3,21 +3,76 @@
 
 -- name: share_facts
 -- Of a Share or an Explain: was it asked before, who is the recipient, which rights of the subject are in force, the subject's key.
-SELECT u.ord, d.request_digest, r.recipient_id IS NOT NULL, r.suspended, r.kind, r.agreement_from, r.agreement_until,
+SELECT u.ord, d.request_digest, q.request_digest, array_to_string(q.ledger_indices, ' '), q.recorded_at, cardinality(q.disclosure_ids),
+	r.recipient_id IS NOT NULL, r.suspended, r.kind, r.agreement_from, r.agreement_until,
 	u.service = ANY (r.services), k.pseudonym, k.key,
 	(SELECT string_agg(f.kind || ' ' || f.purpose, E'\n') FROM needtoknow.right_in_force AS f WHERE f.subject_id = u.subject_id),
 	clock_timestamp()
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS u(disclosure_id, recipient_id, subject_id, service, ord)
-LEFT JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = u.disclosure_id OFFSET 0) AS d ON true
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY AS u(request_key, recipient_id, subject_id, service, ord)
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = u.request_key OFFSET 0) AS d ON true
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.request AS x WHERE x.request_key = u.request_key OFFSET 0) AS q ON true
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.recipient AS x WHERE x.recipient_id = u.recipient_id OFFSET 0) AS r ON true
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = u.subject_id OFFSET 0) AS k ON true;
 
--- name: disclosure_by_id
+-- name: request_seen
+-- Was something asked under this request id before, with Share or with another method; and what was answered.
+SELECT u.ord, d.request_digest, q.request_digest, array_to_string(q.ledger_indices, ' '), q.recorded_at, cardinality(q.disclosure_ids)
+FROM unnest($1::uuid[]) WITH ORDINALITY AS u(request_key, ord)
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = u.request_key OFFSET 0) AS d ON true
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.request AS x WHERE x.request_key = u.request_key OFFSET 0) AS q ON true;
+
+-- name: disclosures_of_request
+-- Those that a request was answered with, in that order, as they are now.
 SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
 	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
 	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
 		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
 			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s)
+FROM unnest($1::uuid[]) WITH ORDINALITY AS u(request_key, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.request AS x WHERE x.request_key = u.request_key OFFSET 0) AS q
+CROSS JOIN LATERAL unnest(q.disclosure_ids) WITH ORDINALITY AS o(disclosure_id, place)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = o.disclosure_id OFFSET 0) AS d
+ORDER BY u.ord, o.place;
+
+-- name: disclosure_to_change
+-- A disclosure that may be moved, ended or given to another: as disclosure_by_id has it, its subject's key, and the devices that were sent
+-- something and are not ordered to delete it yet.
+SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
+	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
+	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
+		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
+			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s),
+	k.pseudonym, k.key,
+	(SELECT string_agg(h.device, E'\n' ORDER BY h.device) FROM (
+		SELECT s.device FROM needtoknow.sent AS s WHERE s.disclosure_id = d.disclosure_id
+		EXCEPT SELECT w.device FROM needtoknow.withdrawal AS w WHERE w.disclosure_id = d.disclosure_id) AS h)
+FROM unnest($1::uuid[]) WITH ORDINALITY AS u(disclosure_id, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = u.disclosure_id OFFSET 0) AS d
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = d.subject_id OFFSET 0) AS k ON true;
+
+-- name: disclosures_to_revoke
+-- The same of a booking: those that live first, then the newest.
+SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
+	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
+	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
+		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
+			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s),
+	k.pseudonym, k.key,
+	(SELECT string_agg(h.device, E'\n' ORDER BY h.device) FROM (
+		SELECT s.device FROM needtoknow.sent AS s WHERE s.disclosure_id = d.disclosure_id
+		EXCEPT SELECT w.device FROM needtoknow.withdrawal AS w WHERE w.disclosure_id = d.disclosure_id) AS h)
+FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS u(booking_id, amount, ord)
+CROSS JOIN LATERAL (SELECT * FROM (SELECT * FROM needtoknow.disclosure AS x WHERE x.booking_id = u.booking_id OFFSET 0) AS e
+	ORDER BY e.state <> 1, e.shared_index DESC LIMIT u.amount) AS d
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = d.subject_id OFFSET 0) AS k ON true
+ORDER BY u.ord, d.state <> 1, d.shared_index DESC;
+
+-- name: disclosure_by_id
+SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
+	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
+	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
+		FROM (SELECT DISTINCT ON (t.release, t.for_device) t.release, t.acknowledged_index FROM needtoknow.sent AS t
+			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.for_device, t.serial DESC, t.acknowledged_index) AS s)
 FROM unnest($1::uuid[]) WITH ORDINALITY AS u(disclosure_id, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = u.disclosure_id OFFSET 0) AS d;
 
@@ -25,8 +80,8 @@ CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_
 SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
 	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
 	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
-		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
-			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s)
+		FROM (SELECT DISTINCT ON (t.release, t.for_device) t.release, t.acknowledged_index FROM needtoknow.sent AS t
+			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.for_device, t.serial DESC, t.acknowledged_index) AS s)
 FROM unnest($1::text[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(booking_id, below, amount, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.booking_id = u.booking_id AND e.shared_index < u.below
 	ORDER BY e.shared_index DESC LIMIT u.amount) AS d
@@ -36,8 +91,8 @@ ORDER BY u.ord, d.shared_index DESC;
 SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
 	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
 	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
-		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
-			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s)
+		FROM (SELECT DISTINCT ON (t.release, t.for_device) t.release, t.acknowledged_index FROM needtoknow.sent AS t
+			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.for_device, t.serial DESC, t.acknowledged_index) AS s)
 FROM unnest($1::text[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(subject_id, below, amount, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.subject_id = u.subject_id AND e.shared_index < u.below
 	ORDER BY e.shared_index DESC LIMIT u.amount) AS d
@@ -47,8 +102,8 @@ ORDER BY u.ord, d.shared_index DESC;
 SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
 	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
 	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
-		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
-			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s)
+		FROM (SELECT DISTINCT ON (t.release, t.for_device) t.release, t.acknowledged_index FROM needtoknow.sent AS t
+			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.for_device, t.serial DESC, t.acknowledged_index) AS s)
 FROM unnest($1::text[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(recipient_id, below, amount, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.recipient_id = u.recipient_id AND e.shared_index < u.below
 	ORDER BY e.shared_index DESC LIMIT u.amount) AS d
@@ -58,29 +113,39 @@ ORDER BY u.ord, d.shared_index DESC;
 SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
 	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
 	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
-		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
-			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s)
+		FROM (SELECT DISTINCT ON (t.release, t.for_device) t.release, t.acknowledged_index FROM needtoknow.sent AS t
+			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.for_device, t.serial DESC, t.acknowledged_index) AS s)
 FROM unnest($1::text[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(recipient_id, below, amount, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.recipient_id = u.recipient_id AND e.shared_index < u.below
 	AND e.state = 1 AND e.expires_at > statement_timestamp()
 	ORDER BY e.shared_index DESC LIMIT u.amount) AS d
 ORDER BY u.ord, d.shared_index DESC;
 
+-- name: recipient_access
+-- Who asks: is the recipient suspended, does each of its devices (2) get all, is this device known, is it revoked.
+SELECT u.ord, r.suspended, r.deliver_to = 2, v.device IS NOT NULL, v.revoked_at IS NOT NULL
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(recipient_id, device, ord)
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.recipient AS x WHERE x.recipient_id = u.recipient_id OFFSET 0) AS r ON true
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.device AS x WHERE x.recipient_id = u.recipient_id AND x.device = u.device OFFSET 0) AS v ON true;
+
 -- name: queue_next
--- What a recipient is to be sent now: what is due and was never sent, from a place in its queue on, then what was sent and not
--- acknowledged in time; and the next moment at which there will be something. One row at least for each recipient. What has ended, or is
--- about to, is not in it.
+-- What a recipient, or one device of it, is to be sent now: what is due and was never sent, from a place in its queue on, then what was
+-- sent and not acknowledged in time; and the next moment at which there will be something. One row at least for each. What has ended, or
+-- is about to, is not in it.
 SELECT u.ord, statement_timestamp(), n.next_at, q.due_at, q.release, q.serial, q.commitment, q.disclosure_id, q.booking_id, q.subject_id,
 	q.service, q.policy_number, q.starts_at, q.ends_at, q.expires_at, q.created_at, q.latest, r.agreement_ref, r.agreement_from,
 	r.agreement_until, r.suspended, r.kind, q.service = ANY (r.services), k.pseudonym, k.key,
-	(SELECT string_agg(f.kind || ' ' || f.purpose, E'\n') FROM needtoknow.right_in_force AS f WHERE f.subject_id = q.subject_id)
-FROM unnest($1::text[], $2::integer[], $3::timestamptz[], $4::uuid[], $5::smallint[]) WITH ORDINALITY
-	AS u(recipient_id, amount, after_due_at, after_disclosure_id, after_release, ord)
+	(SELECT string_agg(f.kind || ' ' || f.purpose, E'\n') FROM needtoknow.right_in_force AS f WHERE f.subject_id = q.subject_id),
+	r.deliver_to = 2, v.revoked
+FROM unnest($1::text[], $2::text[], $3::integer[], $4::timestamptz[], $5::uuid[], $6::smallint[]) WITH ORDINALITY
+	AS u(recipient_id, device, amount, after_due_at, after_disclosure_id, after_release, ord)
 CROSS JOIN LATERAL (SELECT least(
-	(SELECT w.due_at FROM needtoknow.due AS w WHERE w.recipient_id = u.recipient_id AND w.device = '' AND w.due_at > statement_timestamp()
+	(SELECT w.due_at FROM needtoknow.due AS w WHERE w.recipient_id = u.recipient_id AND w.device = u.device AND w.due_at > statement_timestamp()
 		ORDER BY w.due_at LIMIT 1),
-	(SELECT s.free_at FROM needtoknow.sent AS s WHERE s.recipient_id = u.recipient_id AND s.open AND s.free_at > statement_timestamp()
-		ORDER BY s.free_at LIMIT 1)) AS next_at OFFSET 0) AS n
+	(SELECT s.free_at FROM needtoknow.sent AS s WHERE s.recipient_id = u.recipient_id AND s.for_device = u.device AND s.open
+		AND s.free_at > statement_timestamp() ORDER BY s.free_at LIMIT 1)) AS next_at OFFSET 0) AS n
+CROSS JOIN LATERAL (SELECT string_agg(x.device, E'\n') AS revoked FROM needtoknow.device AS x
+	WHERE x.recipient_id = u.recipient_id AND x.revoked_at IS NOT NULL OFFSET 0) AS v
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.recipient AS x WHERE x.recipient_id = u.recipient_id OFFSET 0) AS r ON true
 LEFT JOIN LATERAL (
 	(SELECT w.due_at, w.release, 0::smallint AS serial, NULL::bytea AS commitment, 0::smallint AS latest, d.disclosure_id, d.booking_id,
@@ -88,7 +153,7 @@ LEFT JOIN LATERAL (
 		FROM needtoknow.due AS w
 		CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = w.disclosure_id OFFSET 0) AS d
 		WHERE d.state = 1 AND d.expires_at > statement_timestamp() + interval '1 second' AND w.recipient_id = u.recipient_id
-			AND w.device = '' AND w.due_at <= statement_timestamp()
+			AND w.device = u.device AND w.due_at <= statement_timestamp()
 			AND (w.due_at, w.disclosure_id, w.release) > (u.after_due_at, u.after_disclosure_id, u.after_release)
 		ORDER BY w.due_at, w.disclosure_id, w.release LIMIT u.amount)
 	UNION ALL
@@ -97,7 +162,8 @@ LEFT JOIN LATERAL (
 			d.subject_id, d.service, d.policy_number, d.starts_at, d.ends_at, d.expires_at, d.created_at
 		FROM needtoknow.sent AS s
 		CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = s.disclosure_id OFFSET 0) AS d
-		WHERE d.state = 1 AND d.expires_at > statement_timestamp() + interval '1 second' AND s.recipient_id = u.recipient_id AND s.open AND s.free_at <= statement_timestamp()
+		WHERE d.state = 1 AND d.expires_at > statement_timestamp() + interval '1 second' AND s.recipient_id = u.recipient_id
+			AND s.for_device = u.device AND s.open AND s.free_at <= statement_timestamp()
 		ORDER BY s.free_at LIMIT u.amount)
 ) AS q ON true
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = q.subject_id OFFSET 0) AS k ON true
@@ -105,15 +171,32 @@ ORDER BY u.ord, q.commitment IS NOT NULL, q.due_at, q.disclosure_id, q.release;
 
 -- name: sent_open
 -- Which of these deliveries still wait for an acknowledgement.
-SELECT u.ord FROM unnest($1::uuid[], $2::smallint[], $3::smallint[]) WITH ORDINALITY AS u(disclosure_id, release, serial, ord)
-CROSS JOIN LATERAL (SELECT x.open FROM needtoknow.sent AS x WHERE x.disclosure_id = u.disclosure_id AND x.release = u.release
-	AND x.serial = u.serial OFFSET 0) AS s
-WHERE s.open;
+SELECT u.ord
+FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::text[]) WITH ORDINALITY AS u(disclosure_id, release, serial, for_device, ord)
+CROSS JOIN LATERAL (SELECT x.open, x.reopened, x.acknowledged_index FROM needtoknow.sent AS x WHERE x.disclosure_id = u.disclosure_id AND x.release = u.release
+	AND x.serial = u.serial AND x.for_device = u.for_device OFFSET 0) AS s
+WHERE s.open AND NOT (s.reopened AND s.acknowledged_index IS NOT NULL);
+
+-- name: sendings_live
+-- What was sent last, to each that it went to, of each release of a subject's live disclosures; one row at least for each of them. Whether
+-- it is to be sent again already is asked before the values are.
+SELECT u.ord, statement_timestamp(), s.open AND s.reopened, s.left_out, s.ledger_index, s.release, s.serial, s.commitment, d.disclosure_id,
+	d.booking_id, d.subject_id, d.recipient_id, d.service, d.policy_number, d.starts_at, d.ends_at, d.expires_at, d.created_at,
+	(SELECT max(m.serial) FROM needtoknow.sent AS m WHERE m.disclosure_id = s.disclosure_id AND m.release = s.release), r.agreement_ref,
+	r.agreement_from, r.agreement_until, r.suspended, r.kind, d.service = ANY (r.services), k.pseudonym, k.key,
+	(SELECT string_agg(f.kind || ' ' || f.purpose, E'\n') FROM needtoknow.right_in_force AS f WHERE f.subject_id = d.subject_id)
+FROM unnest($1::text[]) WITH ORDINALITY AS u(subject_id, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.subject_id = u.subject_id OFFSET 0) AS d
+LEFT JOIN LATERAL (SELECT DISTINCT ON (x.release, x.for_device) x.* FROM needtoknow.sent AS x WHERE x.disclosure_id = d.disclosure_id
+	ORDER BY x.release, x.for_device, x.ledger_index DESC) AS s ON true
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.recipient AS x WHERE x.recipient_id = d.recipient_id OFFSET 0) AS r ON true
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = d.subject_id OFFSET 0) AS k ON true
+WHERE d.state = 1 AND d.expires_at > statement_timestamp();
 
 -- name: sent_serials
--- How often each release of a disclosure was sent, under how many delivery ids, and the entry of the last.
-SELECT u.ord, s.release, max(s.serial), max(s.ledger_index)
-FROM unnest($1::uuid[]) WITH ORDINALITY AS u(disclosure_id, ord)
+-- Of each release of a disclosure that was sent: the last of its delivery ids, and whether it went to whoever asks.
+SELECT u.ord, s.release, max(s.serial), bool_or(s.for_device IN ('', u.device))
+FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS u(disclosure_id, device, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.sent AS x WHERE x.disclosure_id = u.disclosure_id OFFSET 0) AS s
 GROUP BY u.ord, s.release;
 
@@ -130,11 +213,12 @@ LEFT JOIN LATERAL (SELECT * FROM needtoknow.recipient AS x WHERE x.recipient_id 
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = d.subject_id OFFSET 0) AS k ON true;
 
 -- name: acknowledge_facts
--- Of one delivery id of an Acknowledge: was it this recipient's, and what its entry says of it.
-SELECT u.ord, bool_and(s.acknowledged_index IS NOT NULL), max(s.device), d.booking_id, d.service, d.policy_number, d.expires_at, k.pseudonym, k.key
-FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::text[]) WITH ORDINALITY AS u(disclosure_id, release, serial, recipient_id, ord)
+-- Of one delivery id of an Acknowledge: was it this recipient's, and for this device; and what its entry says of it.
+SELECT u.ord, bool_and(s.acknowledged_index IS NOT NULL), d.booking_id, d.service, d.policy_number, d.expires_at, k.pseudonym, k.key
+FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::text[], $5::text[]) WITH ORDINALITY
+	AS u(disclosure_id, release, serial, recipient_id, device, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.sent AS x WHERE x.disclosure_id = u.disclosure_id AND x.release = u.release
-	AND x.serial = u.serial AND x.recipient_id = u.recipient_id OFFSET 0) AS s
+	AND x.serial = u.serial AND x.recipient_id = u.recipient_id AND x.for_device IN ('', u.device) OFFSET 0) AS s
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = s.disclosure_id OFFSET 0) AS d
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = d.subject_id OFFSET 0) AS k ON true
 GROUP BY u.ord, d.booking_id, d.service, d.policy_number, d.expires_at, k.pseudonym, k.key;

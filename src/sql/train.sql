@@ -93,6 +93,17 @@ WITH ended AS (
 	RETURNING 1)
 SELECT needtoknow.require((SELECT count(*) FROM ended), cardinality($1::uuid[]));
 
+-- name: write_disclosure_moved
+WITH moved AS (
+	UPDATE needtoknow.disclosure AS d SET starts_at = u.starts_at, ends_at = u.ends_at, expires_at = u.expires_at
+	FROM (SELECT n.starts_at, n.ends_at, n.expires_at, e.ctid
+		FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[]) AS n(disclosure_id, starts_at, ends_at, expires_at)
+		CROSS JOIN LATERAL (SELECT x.ctid, x.state FROM needtoknow.disclosure AS x WHERE x.disclosure_id = n.disclosure_id OFFSET 0) AS e
+		WHERE e.state = 1) AS u
+	WHERE d.ctid = u.ctid
+	RETURNING 1)
+SELECT needtoknow.require((SELECT count(*) FROM moved), cardinality($1::uuid[]));
+
 -- name: write_disclosure_withhold
 UPDATE needtoknow.disclosure AS d SET withheld = d.withheld | u.releases
 FROM (SELECT n.releases, e.ctid
@@ -101,9 +112,63 @@ FROM (SELECT n.releases, e.ctid
 	CROSS JOIN LATERAL (SELECT x.ctid FROM needtoknow.disclosure AS x WHERE x.disclosure_id = n.disclosure_id OFFSET 0) AS e) AS u
 WHERE d.ctid = u.ctid;
 
--- name: write_due
+-- name: write_device
+-- An app that is seen for the first time. With EVERY_DEVICE (2) it gets what the others get, or have got.
+WITH seen AS (
+	INSERT INTO needtoknow.device (recipient_id, device, first_seen_at)
+	SELECT u.recipient_id, u.device, min(u.first_seen_at) FROM unnest($1::text[], $2::text[], $3::timestamptz[])
+		AS u(recipient_id, device, first_seen_at) GROUP BY u.recipient_id, u.device
+	ON CONFLICT DO NOTHING RETURNING recipient_id, device)
 INSERT INTO needtoknow.due (recipient_id, device, due_at, disclosure_id, release)
-SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[], $5::smallint[]);
+SELECT s.recipient_id, s.device, d.due_at, d.disclosure_id, d.release FROM seen AS s
+CROSS JOIN LATERAL (SELECT x.deliver_to FROM needtoknow.recipient AS x WHERE x.recipient_id = s.recipient_id OFFSET 0) AS r
+CROSS JOIN LATERAL (SELECT e.due_at, e.disclosure_id, e.release FROM needtoknow.due AS e WHERE e.recipient_id = s.recipient_id
+	AND e.device = '' AND r.deliver_to = 2 OFFSET 0) AS d;
+
+-- name: write_every_device
+-- From now on each device gets all of what nobody was sent yet; what was sent stays its device's.
+WITH sent AS (
+	UPDATE needtoknow.sent AS s SET for_device = s.device
+	FROM (SELECT e.ctid FROM unnest($1::text[]) AS n(recipient_id)
+		CROSS JOIN LATERAL (SELECT x.disclosure_id FROM needtoknow.disclosure AS x WHERE x.recipient_id = n.recipient_id AND x.state = 1
+			OFFSET 0) AS d
+		CROSS JOIN LATERAL (SELECT x.ctid, x.for_device FROM needtoknow.sent AS x WHERE x.disclosure_id = d.disclosure_id OFFSET 0) AS e
+		WHERE e.for_device = '') AS u
+	WHERE s.ctid = u.ctid)
+INSERT INTO needtoknow.due (recipient_id, device, due_at, disclosure_id, release)
+SELECT n.recipient_id, v.device, e.due_at, e.disclosure_id, e.release FROM unnest($1::text[]) AS n(recipient_id)
+CROSS JOIN LATERAL (SELECT x.device FROM needtoknow.device AS x WHERE x.recipient_id = n.recipient_id AND x.revoked_at IS NULL
+	OFFSET 0) AS v
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.due AS x WHERE x.recipient_id = n.recipient_id AND x.device = '' OFFSET 0) AS e
+ON CONFLICT DO NOTHING;
+
+-- name: write_any_device
+-- From now on one device is enough: what one of them was sent is due to none, and what one has not acknowledged may go to any.
+WITH sent AS (
+	UPDATE needtoknow.sent AS s SET for_device = ''
+	FROM (SELECT e.ctid FROM unnest($1::text[]) AS n(recipient_id)
+		CROSS JOIN LATERAL (SELECT x.disclosure_id FROM needtoknow.disclosure AS x WHERE x.recipient_id = n.recipient_id AND x.state = 1
+			OFFSET 0) AS d
+		CROSS JOIN LATERAL (SELECT x.ctid, x.for_device FROM needtoknow.sent AS x WHERE x.disclosure_id = d.disclosure_id OFFSET 0) AS e
+		WHERE e.for_device <> '') AS u
+	WHERE s.ctid = u.ctid)
+DELETE FROM needtoknow.due WHERE ctid = ANY (ARRAY(
+	SELECT e.ctid FROM unnest($1::text[]) AS n(recipient_id)
+	CROSS JOIN LATERAL (SELECT x.ctid, x.device, x.disclosure_id, x.release FROM needtoknow.due AS x WHERE x.recipient_id = n.recipient_id
+		OFFSET 0) AS e
+	WHERE e.device <> '' OR EXISTS (SELECT FROM needtoknow.sent AS x WHERE x.disclosure_id = e.disclosure_id AND x.release = e.release)));
+
+-- name: write_due
+-- With EVERY_DEVICE (2) each known device gets a row of its own beside that of ''.
+INSERT INTO needtoknow.due (recipient_id, device, due_at, disclosure_id, release)
+SELECT u.recipient_id, v.device, u.due_at, u.disclosure_id, u.release
+FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[], $5::smallint[]) AS u(recipient_id, device, due_at, disclosure_id, release)
+CROSS JOIN LATERAL (SELECT u.device UNION ALL
+	SELECT x.device FROM (SELECT y.recipient_id FROM needtoknow.recipient AS y WHERE y.recipient_id = u.recipient_id AND y.deliver_to = 2
+			OFFSET 0) AS r
+		CROSS JOIN LATERAL (SELECT y.device FROM needtoknow.device AS y WHERE y.recipient_id = r.recipient_id AND y.revoked_at IS NULL
+			OFFSET 0) AS x
+		WHERE u.device = '' OFFSET 0) AS v;
 
 -- name: write_due_gone
 -- Exactly these rows: one that is no longer there was claimed by somebody else, and sending it again would be sending it twice.
@@ -116,6 +181,14 @@ WITH gone AS (
 	RETURNING 1)
 SELECT needtoknow.require((SELECT count(*) FROM gone), cardinality($1::text[]));
 
+-- name: write_due_taken
+-- Of these, what is there: an app that fetches may never have had a row of its own.
+DELETE FROM needtoknow.due WHERE ctid = ANY (ARRAY(
+	SELECT d.ctid FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[], $5::smallint[])
+		AS u(recipient_id, device, due_at, disclosure_id, release)
+	CROSS JOIN LATERAL (SELECT e.ctid FROM needtoknow.due AS e WHERE e.recipient_id = u.recipient_id AND e.device = u.device
+		AND e.due_at = u.due_at AND e.disclosure_id = u.disclosure_id AND e.release = u.release OFFSET 0) AS d));
+
 -- name: write_due_ended
 -- Whichever device it waits for.
 DELETE FROM needtoknow.due WHERE ctid = ANY (ARRAY(
@@ -124,6 +197,18 @@ DELETE FROM needtoknow.due WHERE ctid = ANY (ARRAY(
 		OFFSET 0) AS v
 	CROSS JOIN LATERAL (SELECT e.ctid FROM needtoknow.due AS e WHERE e.recipient_id = u.recipient_id AND e.device = v.device
 		AND e.due_at = u.due_at AND e.disclosure_id = u.disclosure_id AND e.release = u.release OFFSET 0) AS d));
+
+-- name: write_due_moved
+-- What is still there of them becomes due at another time, for whichever device it waits.
+UPDATE needtoknow.due AS d SET due_at = v.moved_to
+FROM (SELECT u.moved_to, e.ctid
+	FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::smallint[], $5::timestamptz[])
+		AS u(recipient_id, due_at, disclosure_id, release, moved_to)
+	CROSS JOIN LATERAL (SELECT '' AS device UNION ALL SELECT x.device FROM needtoknow.device AS x WHERE x.recipient_id = u.recipient_id
+		OFFSET 0) AS w
+	CROSS JOIN LATERAL (SELECT x.ctid FROM needtoknow.due AS x WHERE x.recipient_id = u.recipient_id AND x.device = w.device
+		AND x.due_at = u.due_at AND x.disclosure_id = u.disclosure_id AND x.release = u.release OFFSET 0) AS e) AS v
+WHERE d.ctid = v.ctid;
 
 -- name: write_due_lost
 -- Of a disclosure whose policy this worker cannot read, all that its recipient waits for.
@@ -141,35 +226,49 @@ SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::bigint[], $
 -- name: write_sent_repeated
 -- The earlier sending of what is now sent again no longer waits for an acknowledgement: the new one does.
 UPDATE needtoknow.sent AS s SET open = false
-FROM (SELECT e.ctid FROM unnest($1::uuid[], $2::smallint[], $3::bigint[]) AS n(disclosure_id, release, ledger_index)
+FROM (SELECT e.ctid FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::text[])
+		AS n(disclosure_id, release, ledger_index, for_device)
 	CROSS JOIN LATERAL (SELECT x.ctid, x.open FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id AND x.release = n.release
-		AND x.ledger_index < n.ledger_index OFFSET 0) AS e
+		AND x.ledger_index < n.ledger_index AND x.for_device = n.for_device OFFSET 0) AS e
 	WHERE e.open) AS u
 WHERE s.ctid = u.ctid;
 
 -- name: write_sent_acknowledged
-UPDATE needtoknow.sent AS s SET acknowledged_index = u.ledger_index, open = false
+-- What was sent for any device, whichever acknowledges it; and what was sent for this one. What no longer holds stays due again.
+UPDATE needtoknow.sent AS s SET acknowledged_index = u.ledger_index, open = s.open AND s.reopened
 FROM (SELECT n.ledger_index, e.ctid
-	FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::bigint[]) AS n(disclosure_id, release, serial, ledger_index)
+	FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::bigint[], $5::text[])
+		AS n(disclosure_id, release, serial, ledger_index, device)
 	CROSS JOIN LATERAL (SELECT x.ctid FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id AND x.release = n.release
-		AND x.serial = n.serial AND x.acknowledged_index IS NULL OFFSET 0) AS e) AS u
+		AND x.serial = n.serial AND x.for_device IN ('', n.device) AND x.acknowledged_index IS NULL OFFSET 0) AS e) AS u
 WHERE s.ctid = u.ctid;
 
 -- name: write_sent_freed
+-- What waits for a time of its own (reopened) goes on waiting for it.
 UPDATE needtoknow.sent AS s SET free_at = u.free_at
 FROM (SELECT n.free_at, e.ctid
-	FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::timestamptz[]) AS n(disclosure_id, release, serial, free_at)
-	CROSS JOIN LATERAL (SELECT x.ctid, x.open FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id AND x.release = n.release
-		AND x.serial = n.serial OFFSET 0) AS e
-	WHERE e.open) AS u
+	FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::timestamptz[], $5::text[])
+		AS n(disclosure_id, release, serial, free_at, for_device)
+	CROSS JOIN LATERAL (SELECT x.ctid, x.open, x.reopened FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id AND x.release = n.release
+		AND x.serial = n.serial AND x.for_device = n.for_device OFFSET 0) AS e
+	WHERE e.open AND NOT e.reopened) AS u
 WHERE s.ctid = u.ctid;
 
 -- name: write_sent_reopened
 -- What was sent last of a release is due again from then on: to whichever device, or to each that it went to.
-UPDATE needtoknow.sent AS s SET open = true, free_at = u.free_at
+UPDATE needtoknow.sent AS s SET open = true, reopened = true, free_at = u.free_at
 FROM (SELECT n.free_at, e.ctid FROM unnest($1::uuid[], $2::smallint[], $3::timestamptz[]) AS n(disclosure_id, release, free_at)
 	CROSS JOIN LATERAL (SELECT DISTINCT ON (x.for_device) x.ctid FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id
 		AND x.release = n.release ORDER BY x.for_device, x.ledger_index DESC OFFSET 0) AS e) AS u
+WHERE s.ctid = u.ctid;
+
+-- name: write_sent_corrected
+-- The same of exactly these sendings.
+UPDATE needtoknow.sent AS s SET open = true, reopened = true, free_at = u.free_at
+FROM (SELECT n.free_at, e.ctid FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::bigint[], $5::timestamptz[])
+		AS n(disclosure_id, release, serial, ledger_index, free_at)
+	CROSS JOIN LATERAL (SELECT x.ctid FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id AND x.release = n.release
+		AND x.serial = n.serial AND x.ledger_index = n.ledger_index OFFSET 0) AS e) AS u
 WHERE s.ctid = u.ctid;
 
 -- name: write_sent_closed
@@ -201,6 +300,14 @@ SELECT needtoknow.require((SELECT count(*) FROM confirmed), cardinality($1::uuid
 -- name: write_entry_reference
 INSERT INTO needtoknow.entry_reference (ledger_index, disclosure_id, subject_id, booking_id, recipient_id, remark)
 SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[]);
+
+-- name: write_request
+-- Arrays of arrays do not unnest by row: a request's disclosures and receipts come as texts.
+INSERT INTO needtoknow.request (request_key, request_digest, disclosure_ids, ledger_indices, recorded_at)
+SELECT u.request_key, u.request_digest, string_to_array(u.disclosure_ids, ' ')::uuid[], string_to_array(u.ledger_indices, ' ')::bigint[],
+	u.recorded_at
+FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::timestamptz[])
+	AS u(request_key, request_digest, disclosure_ids, ledger_indices, recorded_at);
 
 -- name: write_verifier_key
 INSERT INTO needtoknow.verifier_key (ledger_index, verifier_keys)

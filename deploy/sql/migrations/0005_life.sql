@@ -5,12 +5,11 @@
 CREATE TABLE needtoknow.request (
 	request_key    uuid        PRIMARY KEY,
 	request_digest bytea       NOT NULL CHECK (length(request_digest) = 16),
-	subject_id     text,                 -- NULL once cleared, or of no one
 	disclosure_ids uuid[]      NOT NULL,
 	ledger_indices bigint[]    NOT NULL, -- the receipts, in the answer's order
 	recorded_at    timestamptz NOT NULL
 );
-CREATE INDEX request_subject ON needtoknow.request (subject_id) WHERE subject_id IS NOT NULL;
+CREATE INDEX request_disclosures ON needtoknow.request USING gin (disclosure_ids);
 CREATE INDEX request_recorded_at ON needtoknow.request (recorded_at);
 
 -- The apps of each recipient, by the name in their certificates, from when they were first seen.
@@ -42,6 +41,48 @@ ALTER TABLE needtoknow.due ALTER COLUMN device DROP DEFAULT;
 -- The row of `due` that it was sent from: '' or, with EVERY_DEVICE, its device. A repeat goes to the same: to any, or to that one.
 ALTER TABLE needtoknow.sent ADD COLUMN for_device text NOT NULL DEFAULT '';
 ALTER TABLE needtoknow.sent ALTER COLUMN for_device DROP DEFAULT;
+-- It no longer says what holds (its times have moved, or a value of it has changed): it is due again, whatever is acknowledged meanwhile.
+ALTER TABLE needtoknow.sent ADD COLUMN reopened boolean NOT NULL DEFAULT false;
+DROP INDEX needtoknow.sent_open;
+CREATE INDEX sent_open ON needtoknow.sent (recipient_id, for_device, free_at) WHERE open;
+
+-- As in 0004_tree.sql, and what was asked of the subject's disclosures.
+CREATE OR REPLACE FUNCTION needtoknow.forget(subject text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	forgotten boolean;
+BEGIN
+	-- OFFSET 0 for the reason that src/sql/train.sql gives.
+	IF EXISTS (SELECT FROM (SELECT x.state FROM needtoknow.disclosure AS x WHERE x.subject_id = subject OFFSET 0) AS d
+			WHERE d.state = 1) THEN
+		RAISE EXCEPTION 'something of this subject is still shared' USING ERRCODE = 'object_in_use',
+			HINT = 'Revoke it, or wait for its end.';
+	END IF;
+	IF EXISTS (SELECT FROM needtoknow.disclosure AS d
+			CROSS JOIN LATERAL (SELECT x.device FROM needtoknow.sent AS x WHERE x.disclosure_id = d.disclosure_id OFFSET 0) AS s
+			LEFT JOIN LATERAL (SELECT x.confirmed_index FROM needtoknow.withdrawal AS x WHERE x.disclosure_id = d.disclosure_id
+				AND x.device = s.device OFFSET 0) AS w ON true
+			WHERE d.subject_id = subject AND w.confirmed_index IS NULL) THEN
+		RAISE EXCEPTION 'a recipient has not confirmed yet that it deleted what it had of this subject' USING ERRCODE = 'object_in_use',
+			HINT = 'needtoknow audit overdue lists who has not.';
+	END IF;
+	DELETE FROM needtoknow.subject_key AS k WHERE k.subject_id = subject;
+	forgotten := FOUND;
+	-- A booking of theirs may stand where somebody named it with another client's id.
+	UPDATE needtoknow.entry_reference AS r SET booking_id = NULL WHERE r.booking_id = ANY (ARRAY(
+		SELECT d.booking_id FROM needtoknow.disclosure AS d WHERE d.subject_id = subject
+		UNION SELECT o.booking_id FROM needtoknow.entry_reference AS o WHERE o.subject_id = subject));
+	UPDATE needtoknow.entry_reference AS r SET subject_id = NULL, booking_id = NULL, remark = NULL WHERE r.disclosure_id = ANY (ARRAY(
+		SELECT d.disclosure_id FROM needtoknow.disclosure AS d WHERE d.subject_id = subject));
+	UPDATE needtoknow.entry_reference AS r SET subject_id = NULL, booking_id = NULL, remark = NULL WHERE r.subject_id = subject;
+	-- The digest of what was asked would tell whoever can ask the same again; a repeated request is refused from now on.
+	UPDATE needtoknow.request AS q SET request_digest = decode(repeat('00', 16), 'hex') WHERE q.disclosure_ids && ARRAY(
+		SELECT d.disclosure_id FROM needtoknow.disclosure AS d WHERE d.subject_id = subject);
+	UPDATE needtoknow.disclosure AS d SET subject_id = NULL, booking_id = NULL, request_digest = decode(repeat('00', 16), 'hex')
+		WHERE d.subject_id = subject;
+	UPDATE needtoknow.right_in_force AS f SET ledger_index = NULL, raised_at = '-infinity' WHERE f.subject_id = subject;
+	RETURN forgotten;
+END
+$$;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON needtoknow.request TO :"state_role";
 GRANT SELECT, INSERT, UPDATE ON needtoknow.device TO :"state_role";
