@@ -2,6 +2,7 @@
 #include "rpc/listing.h"
 #include "rpc/methods.h"
 #include "rpc/request.h"
+#include "service/access.h"
 #include "service/batch.h"
 #include "service/queue.h"
 #include "service/receive.h"
@@ -38,16 +39,29 @@ const struct method delivery_receive = {
 	.role = ROLE_RECIPIENT,
 	.kind = SERVER_METHOD_UNARY,
 	.input = &needtoknow__v1__receive_request__descriptor,
-	.steps = { receive_decode, receive_wait },
+	.steps = { receive_decode, receive_admit, receive_wait },
 	.writable = receive_writable,
 	.release = receive_close,
 };
 
 /* ---- ListAssigned ---- */
 
-static enum step_result assigned_decode(struct call *call)
+static enum step_result assigned_admit(struct call *call)
+{
+	struct access *access = call_alloc(call, sizeof *access);
+	if (access)
+		access_ask(call, access);
+	call->state = access;
+	return STEP_NEXT;
+}
+
+static enum step_result assigned_ask(struct call *call)
 {
 	const Needtoknow__V1__ListAssignedRequest *request = (const Needtoknow__V1__ListAssignedRequest *)call->request;
+	if (call->awaited)
+		return STEP_WAIT;
+	if (access_is_barred(call->state))
+		return access_refuse(call, call->state);
 	return listing_ask(call, LISTING_BY_RECIPIENT_ACTIVE, call->name, request->page_size, request->page_token);
 }
 
@@ -65,7 +79,7 @@ const struct method delivery_list_assigned = {
 	.role = ROLE_RECIPIENT,
 	.kind = SERVER_METHOD_UNARY,
 	.input = &needtoknow__v1__list_assigned_request__descriptor,
-	.steps = { assigned_decode, assigned_reply },
+	.steps = { assigned_admit, assigned_ask, assigned_reply },
 };
 
 /* ---- Acknowledge ---- */
@@ -73,8 +87,7 @@ const struct method delivery_list_assigned = {
 struct acknowledged {
 	struct delivery_key key;
 	const char *id;
-	bool ours, before; /* this recipient's; acknowledged before, or twice in this request */
-	const char *device;
+	bool ours, before; /* this recipient's, and for this device; acknowledged before, or twice in this request */
 	struct disclosure disclosure;
 	struct subject subject;
 };
@@ -82,6 +95,7 @@ struct acknowledged {
 struct acknowledge {
 	size_t count;
 	struct acknowledged *items;
+	struct access access;
 	int32_t answered;
 };
 
@@ -91,20 +105,19 @@ static void acknowledge_row(struct call *call, void *target, const PGresult *res
 	struct disclosure *disclosure = &item->disclosure;
 	item->ours = true;
 	item->before |= row_bool(result, row, 1);
-	item->device = row_text(result, row, 2, call);
 	memcpy(disclosure->id, item->key.disclosure, sizeof disclosure->id);
 	disclosure->recipient_id = call->name;
-	disclosure->booking_id = row_text(result, row, 3, call);
-	disclosure->service = row_text(result, row, 4, call);
-	disclosure->policy_number = (int)row_int(result, row, 5);
-	disclosure->expires_at = row_time(result, row, 6);
-	subject_read(result, row, 7, &item->subject);
+	disclosure->booking_id = row_text(result, row, 2, call);
+	disclosure->service = row_text(result, row, 3, call);
+	disclosure->policy_number = (int)row_int(result, row, 4);
+	disclosure->expires_at = row_time(result, row, 5);
+	subject_read(result, row, 6, &item->subject);
 }
 
 static const struct read_kind acknowledge_facts = {
 	.statement = &sql_acknowledge_facts,
 	.from = READ_STATE,
-	.types = { PG_UUID, PG_INT2, PG_INT2, PG_TEXT },
+	.types = { PG_UUID, PG_INT2, PG_INT2, PG_TEXT, PG_TEXT },
 	.row = acknowledge_row,
 };
 
@@ -133,14 +146,16 @@ static enum step_result acknowledge_decode(struct call *call)
 
 static enum step_result acknowledge_ask(struct call *call)
 {
-	const struct acknowledge *acknowledge = call->state;
+	struct acknowledge *acknowledge = call->state;
+	call_key(call, KEY_RECIPIENT, call->name, strlen(call->name), KEY_SHARED);
+	access_ask(call, &acknowledge->access);
 	for (size_t i = 0; i < acknowledge->count; i++) {
 		struct acknowledged *item = &acknowledge->items[i];
 		item->ours = item->before = false;
 		call_key(call, KEY_RELEASE, &item->key, offsetof(struct delivery_key, serial), KEY_EXCLUSIVE);
 		batch_read(call, &acknowledge_facts, item,
 			(struct cell[]){ cell_bytes(item->key.disclosure, 16), cell_number(item->key.release),
-				cell_number(item->key.serial), cell_text(call->name) });
+				cell_number(item->key.serial), cell_text(call->name), cell_text(call->device) });
 	}
 	return STEP_NEXT;
 }
@@ -167,9 +182,12 @@ static void mark_doubles(struct call *call, struct acknowledge *acknowledge)
 
 static enum step_result acknowledge_gather(struct call *call)
 {
+	struct acknowledge *acknowledge = call->state;
 	if (call->awaited)
 		return STEP_WAIT;
-	mark_doubles(call, call->state);
+	if (access_is_barred(&acknowledge->access))
+		return access_refuse(call, &acknowledge->access);
+	mark_doubles(call, acknowledge);
 	return STEP_NEXT;
 }
 
@@ -199,7 +217,8 @@ static enum boarding acknowledge_board(struct call *call, struct departure *depa
 		struct recorded recorded = departure_entry(departure, &draft.entry);
 		departure_write(departure, WRITE_SENT_ACKNOWLEDGED,
 			(struct cell[]){ cell_bytes(item->key.disclosure, 16), cell_number(item->key.release),
-				cell_number(item->key.serial), cell_number((int64_t)recorded.index) });
+				cell_number(item->key.serial), cell_number((int64_t)recorded.index),
+				cell_text(call->device) });
 		boarded = true;
 	}
 	return boarded ? BOARDED : BOARD_NOTHING;
@@ -211,7 +230,8 @@ static enum step_result acknowledge_reply(struct call *call)
 	Needtoknow__V1__AcknowledgeResponse response = NEEDTOKNOW__V1__ACKNOWLEDGE_RESPONSE__INIT;
 	for (size_t i = 0; i < acknowledge->count; i++)
 		if (acknowledge->items[i].ours)
-			queue_acknowledged(service_queues(call->service), call->name, &acknowledge->items[i].key);
+			queue_acknowledged(
+				service_queues(call->service), call->name, call->device, &acknowledge->items[i].key);
 	response.acknowledged = acknowledge->answered;
 	return call_reply(call, &response.base);
 }

@@ -2,6 +2,7 @@
 #include "pure/time.h"
 #include "rpc/methods.h"
 #include "rpc/request.h"
+#include "service/access.h"
 #include "service/batch.h"
 #include "service/delivery.h"
 #include "service/refusal.h"
@@ -24,7 +25,9 @@ struct fetch {
 	uint8_t id[16];
 	bool found;
 	int64_t read_at;
-	unsigned sent; /* bit n: release n was sent before; else its row is in needtoknow.due */
+	struct access access;
+	unsigned
+		sent; /* bit n: release n was sent before, to this device at least; else its row is in needtoknow.due */
 	int16_t serial[POLICY_RELEASES_MAX]; /* of the next delivery id of each release */
 	struct due facts; /* what all of its releases have in common */
 	const struct rule *rule;
@@ -81,7 +84,8 @@ static void serial_row(struct call *call, void *target, const PGresult *result, 
 	(void)call;
 	if (release < 0 || release >= POLICY_RELEASES_MAX)
 		return;
-	fetch->sent |= 1u << release;
+	if (row_bool(result, row, 3))
+		fetch->sent |= 1u << release;
 	fetch->serial[release] = (int16_t)(row_int(result, row, 2) + 1);
 }
 
@@ -95,7 +99,7 @@ static const struct read_kind fetch_facts = {
 static const struct read_kind sent_serials = {
 	.statement = &sql_sent_serials,
 	.from = READ_STATE,
-	.types = { PG_UUID },
+	.types = { PG_UUID, PG_TEXT },
 	.row = serial_row,
 };
 
@@ -109,30 +113,12 @@ static enum step_result fetch_ask(struct call *call)
 	*fetch = (struct fetch){ .next_due = INT64_MAX };
 	memcpy(fetch->id, id, sizeof id);
 	batch_read(call, &fetch_facts, fetch, (struct cell[]){ cell_bytes(fetch->id, 16), cell_text(call->name) });
-	batch_read(call, &sent_serials, fetch, (struct cell[]){ cell_bytes(fetch->id, 16) });
+	batch_read(call, &sent_serials, fetch, (struct cell[]){ cell_bytes(fetch->id, 16), cell_text(call->device) });
+	access_ask(call, &fetch->access);
 	return STEP_NEXT;
 }
 
 /* ---- look: is it live, and what of it is due? ---- */
-
-static Needtoknow__V1__Reason ended_reason(int state)
-{
-	static const Needtoknow__V1__Reason reasons[] = {
-		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_EXPIRED] = NEEDTOKNOW__V1__REASON__REASON_EXPIRED,
-		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_REVOKED] = NEEDTOKNOW__V1__REASON__REASON_REVOKED,
-		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_OBJECTED] = NEEDTOKNOW__V1__REASON__REASON_OBJECTED,
-		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_RESTRICTED] =
-			NEEDTOKNOW__V1__REASON__REASON_RESTRICTED,
-		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_SUSPENDED] =
-			NEEDTOKNOW__V1__REASON__REASON_SUSPENDED,
-		[NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ERASED] = NEEDTOKNOW__V1__REASON__REASON_ERASED,
-	};
-	/* One whose time is over is active until the sweeper writes that down. */
-	Needtoknow__V1__Reason reason = state > 0 && (size_t)state < sizeof reasons / sizeof *reasons
-		? reasons[state]
-		: NEEDTOKNOW__V1__REASON__REASON_UNSPECIFIED;
-	return reason == NEEDTOKNOW__V1__REASON__REASON_UNSPECIFIED ? NEEDTOKNOW__V1__REASON__REASON_EXPIRED : reason;
-}
 
 static enum step_result fetch_refuse(struct call *call, enum grpc_code code, const char *reason, const char *message)
 {
@@ -142,10 +128,7 @@ static enum step_result fetch_refuse(struct call *call, enum grpc_code code, con
 static enum step_result refuse_ended(struct call *call, const struct fetch *fetch)
 {
 	const struct disclosure *disclosure = &fetch->facts.disclosure;
-	if (fetch->facts.facts.recipient_suspended)
-		return fetch_refuse(call, GRPC_FAILED_PRECONDITION, "SUSPENDED",
-			"this recipient is suspended; only withdrawals are served");
-	return fetch_refuse(call, GRPC_FAILED_PRECONDITION, reason_name(ended_reason(disclosure->state)),
+	return fetch_refuse(call, GRPC_FAILED_PRECONDITION, reason_name(disclosure_ended_reason(disclosure->state)),
 		"this disclosure has ended");
 }
 
@@ -161,6 +144,15 @@ static enum step_result refuse_not_due(struct call *call, const struct fetch *fe
 		status.metadata[0].value = due_at;
 	}
 	return call_refuse(call, &status);
+}
+
+/* A narrower policy may have it due later than its row says. */
+static int64_t row_due_at(const struct call *call, const struct fetch *fetch, size_t number)
+{
+	const struct disclosure *disclosure = &fetch->facts.disclosure;
+	const struct rule *shared = disclosure_rule(call, disclosure);
+	const struct rule *rule = shared ? shared : fetch->rule;
+	return disclosure_due_at(disclosure, &rule->service->releases[number]);
 }
 
 static void add_release(struct call *call, struct fetch *fetch, size_t number)
@@ -179,7 +171,9 @@ static void add_release(struct call *call, struct fetch *fetch, size_t number)
 	memcpy(due->key.disclosure, fetch->id, sizeof fetch->id);
 	due->key.release = (int16_t)number;
 	due->key.serial = fetch->serial[number];
-	due->due_at = fetch->sent & 1u << number ? TIME_NONE : due_at;
+	due->device = access_queue(&fetch->access, call);
+	due->perhaps = *due->device != '\0';
+	due->due_at = fetch->sent & 1u << number ? TIME_NONE : row_due_at(call, fetch, number);
 	call_key(call, KEY_RELEASE, &due->key, offsetof(struct delivery_key, serial), KEY_EXCLUSIVE);
 	shipment_ask(call, &fetch->shipments[fetch->count], due, fetch->rule);
 	fetch->count++;
@@ -191,10 +185,12 @@ static enum step_result fetch_look(struct call *call)
 	struct disclosure *disclosure = &fetch->facts.disclosure;
 	if (call->awaited)
 		return STEP_WAIT;
+	if (access_is_barred(&fetch->access))
+		return access_refuse(call, &fetch->access);
 	if (!fetch->found)
 		return fetch_refuse(call, GRPC_NOT_FOUND, "UNKNOWN_DISCLOSURE", "there is no disclosure of that id");
 	if (disclosure->state != NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE ||
-		disclosure->expires_at <= fetch->read_at || fetch->facts.facts.recipient_suspended)
+		disclosure->expires_at <= fetch->read_at)
 		return refuse_ended(call, fetch);
 	if (!fetch->rule)
 		return fetch_refuse(call, GRPC_UNAVAILABLE, "POLICY_UNAVAILABLE",
@@ -234,6 +230,8 @@ static enum boarding fetch_board(struct call *call, struct departure *departure)
 {
 	struct fetch *fetch = call->state;
 	bool boarded = false;
+	if (!fetch->access.known)
+		access_board_device(departure, call->name, call->device);
 	fetch->refused = NEEDTOKNOW__V1__REASON__REASON_UNSPECIFIED;
 	fetch->held = NULL;
 	for (size_t i = 0; i < fetch->count; i++) {
@@ -258,7 +256,7 @@ static enum boarding fetch_board(struct call *call, struct departure *departure)
 			break;
 		}
 	}
-	return boarded ? BOARDED : BOARD_NOTHING;
+	return boarded || !fetch->access.known ? BOARDED : BOARD_NOTHING;
 }
 
 /* ---- reply: only now may the values leave ---- */

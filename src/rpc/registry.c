@@ -24,9 +24,10 @@
 struct put {
 	const Needtoknow__V1__Recipient *recipient;
 	int64_t agreement_from, agreement_until;
+	Needtoknow__V1__DeliverTo deliver_to;
 	char *services; /* a line each, as the statement takes them */
 	struct recorded recorded;
-	struct recipients *stored;
+	struct recipients *before, *stored;
 };
 
 static bool put_check_services(struct call *call, struct put *put)
@@ -78,13 +79,8 @@ static bool put_check(struct call *call, struct put *put)
 		!request_enum(call, "recipient.deliver_to", &needtoknow__v1__deliver_to__descriptor,
 			(int)recipient->deliver_to))
 		return false;
-	if (recipient->deliver_to == NEEDTOKNOW__V1__DELIVER_TO__DELIVER_TO_EVERY_DEVICE) {
-		call_refuse(call,
-			&(struct status){ .code = GRPC_UNIMPLEMENTED,
-				.reason = "EVERY_DEVICE",
-				.message = "EVERY_DEVICE is not served yet; use ANY_DEVICE" });
-		return false;
-	}
+	put->deliver_to =
+		recipient->deliver_to ? recipient->deliver_to : NEEDTOKNOW__V1__DELIVER_TO__DELIVER_TO_ANY_DEVICE;
 	return true;
 }
 
@@ -101,15 +97,32 @@ static enum step_result put_decode(struct call *call)
 
 static enum step_result put_ask(struct call *call)
 {
-	const struct put *put = call->state;
-	call_key(
-		call, KEY_RECIPIENT, put->recipient->recipient_id, strlen(put->recipient->recipient_id), KEY_EXCLUSIVE);
+	struct put *put = call->state;
+	const char *id = put->recipient->recipient_id;
+	call_key(call, KEY_RECIPIENT, id, strlen(id), KEY_EXCLUSIVE);
+	put->before = recipients_new(call, 1);
+	if (put->before)
+		batch_read(call, &recipient_by_id, put->before, (struct cell[]){ cell_text(id) });
 	return STEP_NEXT;
+}
+
+static enum step_result put_gather(struct call *call)
+{
+	return call->awaited ? STEP_WAIT : STEP_NEXT;
 }
 
 static enum step_result put_commit(struct call *call)
 {
 	return train_board(call);
+}
+
+/* What waits is arranged anew when it is to go to others than before. */
+static void board_deliver_to(struct departure *departure, const struct put *put)
+{
+	bool every = put->deliver_to == NEEDTOKNOW__V1__DELIVER_TO__DELIVER_TO_EVERY_DEVICE;
+	if (put->before->count && put->before->all[0]->deliver_to != put->deliver_to)
+		departure_write(departure, every ? WRITE_EVERY_DEVICE : WRITE_ANY_DEVICE,
+			(struct cell[]){ cell_text(put->recipient->recipient_id) });
 }
 
 static enum boarding put_board(struct call *call, struct departure *departure)
@@ -124,9 +137,9 @@ static enum boarding put_board(struct call *call, struct departure *departure)
 		(struct cell[]){ cell_text(recipient->recipient_id), cell_number((int64_t)recipient->kind),
 			cell_text(recipient->display_name), cell_text(*put->services ? put->services : NULL),
 			cell_text(recipient->agreement_ref), cell_number(put->agreement_from),
-			cell_number(put->agreement_until),
-			cell_number(NEEDTOKNOW__V1__DELIVER_TO__DELIVER_TO_ANY_DEVICE),
+			cell_number(put->agreement_until), cell_number((int64_t)put->deliver_to),
 			cell_number((int64_t)put->recorded.index) });
+	board_deliver_to(departure, put);
 	departure_write(departure, WRITE_ENTRY_REFERENCE,
 		(struct cell[]){ cell_number((int64_t)put->recorded.index), cell_bytes(NULL, 0), cell_text(NULL),
 			cell_text(NULL), cell_text(recipient->recipient_id), cell_text(NULL) });
@@ -162,7 +175,7 @@ const struct method registry_put_recipient = {
 	.role = ROLE_ADMIN,
 	.kind = SERVER_METHOD_UNARY,
 	.input = &needtoknow__v1__put_recipient_request__descriptor,
-	.steps = { put_decode, put_ask, put_commit, put_read, put_reply },
+	.steps = { put_decode, put_ask, put_gather, put_commit, put_read, put_reply },
 	.again = 1,
 	.board = put_board,
 	.train_class = TRAIN_CONTROL,

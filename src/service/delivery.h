@@ -51,6 +51,11 @@ enum shipment_result {
 enum shipment_result shipment_check(
 	const struct shipment *shipment, int64_t now, Needtoknow__V1__Reason *reason, const char **why);
 
+/* What the sources answered is not what due->commitment says was sent under due->key. */
+bool shipment_differs(struct shipment *shipment);
+/* Which of the release's fields, as it was shared, are not sent since a narrower policy is in force: bit n, field n. */
+int64_t shipment_left_out(const struct call *call, const struct shipment *shipment);
+
 /* The DELIVERED entry and its rows. `open`: it waits for an acknowledgement. */
 void shipment_board(
 	struct call *call, struct departure *departure, struct shipment *shipment, const char *device, bool open);

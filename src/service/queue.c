@@ -24,13 +24,15 @@ struct queues *queues_new(struct service *service)
 
 void queues_free(struct queues *queues)
 {
-	struct queue *queue, *next;
+	struct recipient *recipient, *next;
+	struct queue *queue, *next_queue;
 	if (!queues)
 		return;
-	HASH_ITER (hh, queues->all, queue, next) {
-		queue->loading = false;
-		queue_free(queue);
-	}
+	HASH_ITER (hh, queues->recipients, recipient, next)
+		DL_FOREACH_SAFE (recipient->queues, queue, next_queue) {
+			queue->loading = false;
+			queue_free(queue);
+		}
 	mem_free(queues);
 }
 
@@ -56,30 +58,55 @@ void queue_begin_again(struct queue *queue)
 	memset(&queue->place, 0, sizeof queue->place);
 }
 
-static struct queue *find(struct queues *queues, const char *recipient_id)
+static struct recipient *find(struct queues *queues, const char *recipient_id)
 {
-	struct queue *queue;
-	HASH_FIND_STR(queues->all, recipient_id, queue);
-	return queue;
+	struct recipient *recipient;
+	HASH_FIND_STR(queues->recipients, recipient_id, recipient);
+	return recipient;
 }
 
-static struct queue *queue_of(struct queues *queues, const char *recipient_id)
+static struct recipient *recipient_of(struct queues *queues, const char *recipient_id)
 {
-	struct queue *queue = find(queues, recipient_id);
-	if (queue)
-		return queue;
+	struct recipient *recipient = find(queues, recipient_id);
+	if (recipient)
+		return recipient;
+	recipient = mem_calloc(1, sizeof *recipient);
+	recipient->id = mem_strdup(recipient_id);
+	HASH_ADD_KEYPTR(hh, queues->recipients, recipient->id, strlen(recipient->id), recipient);
+	queues->counters.recipients++;
+	return recipient;
+}
+
+static void recipient_free_if_idle(struct queues *queues, struct recipient *recipient)
+{
+	if (recipient->listeners || recipient->queues)
+		return;
+	HASH_DEL(queues->recipients, recipient);
+	queues->counters.recipients--;
+	mem_free(recipient->id);
+	mem_free(recipient);
+}
+
+static struct queue *queue_of(struct queues *queues, const char *recipient_id, const char *device)
+{
+	struct recipient *recipient = recipient_of(queues, recipient_id);
+	struct queue *queue;
+	DL_FOREACH (recipient->queues, queue)
+		if (!strcmp(queue->device, device))
+			return queue;
 	queue = mem_calloc(1, sizeof *queue);
 	queue->queues = queues;
-	queue->recipient_id = mem_strdup(recipient_id);
+	queue->recipient = recipient;
+	queue->device = mem_strdup(device);
 	queue->wake = INT64_MAX;
 	loop_timer_init(&queue->timer, service_loop(queues->service), timer_fired, queue);
-	HASH_ADD_KEYPTR(hh, queues->all, queue->recipient_id, strlen(queue->recipient_id), queue);
-	queues->counters.recipients++;
+	DL_APPEND(recipient->queues, queue);
 	return queue;
 }
 
 static void queue_free(struct queue *queue)
 {
+	struct recipient *recipient = queue->recipient;
 	struct flight *flight, *next_flight;
 	struct unacknowledged *waiting, *next_waiting;
 	HASH_ITER (hh, queue->flights, flight, next_flight) {
@@ -90,24 +117,47 @@ static void queue_free(struct queue *queue)
 		HASH_DEL(queue->unacknowledged, waiting);
 		mem_free(waiting);
 	}
-	HASH_DEL(queue->queues->all, queue);
-	queue->queues->counters.recipients--;
+	DL_DELETE(recipient->queues, queue);
+	recipient_free_if_idle(queue->queues, recipient);
 	loop_timer_release(&queue->timer);
-	mem_free(queue->recipient_id);
+	mem_free(queue->device);
 	mem_free(queue);
 }
 
-/* Nobody listens and nothing is on its way: the recipient costs nothing any more. */
+/* Nobody is served from it and nothing is on its way: it costs nothing any more. */
 void queue_free_if_idle(struct queue *queue)
 {
 	if (!queue->subscriptions && !queue->flying && !queue->loading && !queue->recounting && !queue->freeing)
 		queue_free(queue);
 }
 
-struct subscription *queue_subscribe(struct call *receive, uint32_t window, bool until_empty)
+struct listener *queue_listen(struct call *receive)
+{
+	struct listener *listener = mem_calloc(1, sizeof *listener);
+	listener->recipient = recipient_of(service_queues(receive->service), receive->name);
+	listener->receive = receive;
+	DL_APPEND(listener->recipient->listeners, listener);
+	return listener;
+}
+
+void queue_unlisten(struct listener *listener)
+{
+	struct recipient *recipient = listener->recipient;
+	struct queues *queues = service_queues(listener->receive->service);
+	DL_DELETE(recipient->listeners, listener);
+	mem_free(listener);
+	recipient_free_if_idle(queues, recipient);
+}
+
+void listener_bar(struct listener *listener)
+{
+	listener->barred = true;
+}
+
+struct subscription *queue_subscribe(struct call *receive, const char *device, uint32_t window, bool until_empty)
 {
 	struct queues *queues = service_queues(receive->service);
-	struct queue *queue = queue_of(queues, receive->name);
+	struct queue *queue = queue_of(queues, receive->name, device);
 	struct subscription *subscription = mem_calloc(1, sizeof *subscription);
 	subscription->queue = queue;
 	subscription->receive = receive;
@@ -132,7 +182,7 @@ static void subscription_free_if_idle(struct subscription *subscription)
 static void give_back(struct queue *queue, const struct delivery_key *key)
 {
 	queue->freeing++;
-	release_freed(queue->queues->service, queue, key);
+	release_freed(queue->queues->service, queue, queue->device, key);
 }
 
 void queue_freed(struct queue *queue)
@@ -168,17 +218,33 @@ void queue_unsubscribe(struct subscription *subscription)
 static void end_if_landed(struct subscription *subscription)
 {
 	if (subscription->receive && !subscription->flying)
-		receive_leave(subscription->receive);
+		receive_leave(subscription->receive, RECEIVE_DRAINING);
+}
+
+static void drain(struct recipient *recipient)
+{
+	struct queue *queue, *next;
+	struct subscription *subscription, *next_subscription;
+	struct listener *listener, *next_listener;
+	DL_FOREACH_SAFE (recipient->queues, queue, next)
+		DL_FOREACH_SAFE (queue->subscriptions, subscription, next_subscription)
+			end_if_landed(subscription);
+	DL_FOREACH_SAFE (recipient->listeners, listener, next_listener)
+		if (listener->barred)
+			receive_leave(listener->receive, RECEIVE_DRAINING);
 }
 
 void queues_drain(struct queues *queues)
 {
-	struct queue *queue, *next;
-	struct subscription *subscription, *next_subscription;
+	struct recipient *recipient, *next;
 	queues->draining = true;
-	HASH_ITER (hh, queues->all, queue, next)
-		DL_FOREACH_SAFE (queue->subscriptions, subscription, next_subscription)
-			end_if_landed(subscription);
+	HASH_ITER (hh, queues->recipients, recipient, next)
+		drain(recipient);
+}
+
+bool queues_draining(const struct queues *queues)
+{
+	return queues->draining;
 }
 
 struct call *subscription_call(const struct subscription *subscription)
@@ -186,22 +252,34 @@ struct call *subscription_call(const struct subscription *subscription)
 	return subscription->receive;
 }
 
+static void want_all(struct recipient *recipient)
+{
+	struct queue *queue;
+	DL_FOREACH (recipient->queues, queue)
+		queue->wanted = true;
+}
+
+/* Streams that get withdrawals alone may perhaps be served again. */
 void queue_poke(struct queues *queues, const char *recipient_id)
 {
-	struct queue *queue = find(queues, recipient_id);
-	if (queue)
-		queue->wanted = true;
+	struct recipient *recipient = find(queues, recipient_id);
+	struct listener *listener, *next;
+	if (!recipient)
+		return;
+	want_all(recipient);
+	DL_FOREACH_SAFE (recipient->listeners, listener, next)
+		if (listener->barred)
+			receive_news(listener->receive);
 }
 
 void queue_poke_all(struct queues *queues)
 {
-	struct queue *queue, *next;
-	struct subscription *subscription, *next_subscription;
-	HASH_ITER (hh, queues->all, queue, next) {
-		queue->wanted = true;
-		DL_FOREACH_SAFE (queue->subscriptions, subscription, next_subscription)
-			if (subscription->receive)
-				receive_news(subscription->receive);
+	struct recipient *recipient, *next;
+	struct listener *listener, *next_listener;
+	HASH_ITER (hh, queues->recipients, recipient, next) {
+		want_all(recipient);
+		DL_FOREACH_SAFE (recipient->listeners, listener, next_listener)
+			receive_news(listener->receive);
 	}
 }
 
@@ -229,9 +307,11 @@ void queue_writable(struct subscription *subscription)
 
 void queue_lift_holds(struct queues *queues)
 {
-	struct queue *queue, *next;
-	HASH_ITER (hh, queues->all, queue, next)
-		lift_holds(queue, true);
+	struct recipient *recipient, *next;
+	struct queue *queue;
+	HASH_ITER (hh, queues->recipients, recipient, next)
+		DL_FOREACH (recipient->queues, queue)
+			lift_holds(queue, true);
 }
 
 /* ---- flights ---- */
@@ -341,23 +421,42 @@ void queue_forget_landed(struct queue *queue)
 
 void queue_ended(struct queues *queues, const char *recipient_id, const uint8_t disclosure_id[16])
 {
-	struct queue *queue = find(queues, recipient_id);
+	struct recipient *recipient = find(queues, recipient_id);
 	struct unacknowledged *waiting, *next;
-	if (!queue)
+	struct queue *queue;
+	if (!recipient)
 		return;
-	HASH_ITER (hh, queue->unacknowledged, waiting, next)
-		if (!memcmp(waiting->key.disclosure, disclosure_id, sizeof waiting->key.disclosure))
-			queue_forget_unacknowledged(queue, &waiting->key);
-	queue->wanted = true;
+	DL_FOREACH (recipient->queues, queue) {
+		HASH_ITER (hh, queue->unacknowledged, waiting, next)
+			if (!memcmp(waiting->key.disclosure, disclosure_id, sizeof waiting->key.disclosure))
+				queue_forget_unacknowledged(queue, &waiting->key);
+		queue->wanted = true;
+	}
 }
 
-void queue_acknowledged(struct queues *queues, const char *recipient_id, const struct delivery_key *key)
+void queue_moved(struct queues *queues, const char *recipient_id)
 {
-	struct queue *queue = find(queues, recipient_id);
-	if (!queue)
+	struct recipient *recipient = find(queues, recipient_id);
+	struct queue *queue;
+	if (!recipient)
 		return;
-	queue_forget_unacknowledged(queue, key);
-	queue->wanted = true;
+	DL_FOREACH (recipient->queues, queue)
+		lift_holds(queue, true);
+}
+
+void queue_acknowledged(
+	struct queues *queues, const char *recipient_id, const char *device, const struct delivery_key *key)
+{
+	struct recipient *recipient = find(queues, recipient_id);
+	struct queue *queue;
+	if (!recipient)
+		return;
+	DL_FOREACH (recipient->queues, queue) {
+		if (*queue->device && strcmp(queue->device, device) != 0)
+			continue;
+		queue_forget_unacknowledged(queue, key);
+		queue->wanted = true;
+	}
 }
 
 /* ---- withdrawals ---- */
@@ -369,18 +468,35 @@ void queue_drop(struct queues *queues, const uint8_t disclosure_id[16])
 
 void queue_withdrawn(struct queues *queues, const char *recipient_id, const char *device)
 {
-	struct queue *queue = find(queues, recipient_id);
-	struct subscription *subscription, *next;
-	if (!queue)
+	struct recipient *recipient = find(queues, recipient_id);
+	struct listener *listener, *next;
+	if (!recipient)
 		return;
-	DL_FOREACH_SAFE (queue->subscriptions, subscription, next)
-		if (subscription->receive && !strcmp(subscription->receive->device, device))
-			receive_news(subscription->receive);
+	DL_FOREACH_SAFE (recipient->listeners, listener, next)
+		if (!strcmp(listener->receive->device, device))
+			receive_news(listener->receive);
+}
+
+/* Those that get withdrawals alone have been closed before, and came back. */
+static bool all_barred(const struct recipient *recipient, const char *device)
+{
+	const struct listener *listener;
+	unsigned barred = 0;
+	DL_FOREACH (recipient->listeners, listener) {
+		if (device && strcmp(listener->receive->device, device) != 0)
+			continue;
+		if (!listener->barred)
+			return false;
+		barred++;
+	}
+	return barred > 0;
 }
 
 void queue_close(struct queues *queues, const char *recipient_id, const char *device)
 {
-	server_close_recipient(service_server(queues->service), recipient_id, device);
+	const struct recipient *recipient = find(queues, recipient_id);
+	if (!recipient || !all_barred(recipient, device))
+		server_close_recipient(service_server(queues->service), recipient_id, device);
 }
 
 const struct queue_counters *queue_counters(const struct queues *queues)

@@ -12,17 +12,25 @@
 /*
  * What waits for each recipient that is connected to this worker. The queue itself is in the database (needtoknow.due,
  * and what was sent and not acknowledged); here is only who listens, how much they may still be sent, and what is on
- * its way. A recipient that is not connected costs nothing.
+ * its way. A recipient that is not connected costs nothing. With ANY_DEVICE the streams of a recipient share one queue;
+ * with EVERY_DEVICE each device has its own.
  */
 struct queues;
-struct queue; /* of one recipient */
-struct subscription; /* one stream of it */
+struct queue; /* of one recipient, or of one device of it (EVERY_DEVICE) */
+struct listener; /* a stream, from its opening on: it is told of withdrawals */
+struct subscription; /* a stream that is sent deliveries */
 
 struct queues *queues_new(struct service *service);
 void queues_free(struct queues *queues);
 
 /* A Receive call begins and ends to listen. */
-struct subscription *queue_subscribe(struct call *receive, uint32_t window, bool until_empty);
+struct listener *queue_listen(struct call *receive);
+void queue_unlisten(struct listener *listener);
+/* It may be told of withdrawals and nothing else. */
+void listener_bar(struct listener *listener);
+
+/* `device`: "", the queue that a recipient's devices share, or the stream's own. */
+struct subscription *queue_subscribe(struct call *receive, const char *device, uint32_t window, bool until_empty);
 void queue_unsubscribe(struct subscription *subscription);
 /* The stream's output has drained. */
 void queue_writable(struct subscription *subscription);
@@ -34,13 +42,16 @@ void queue_poke_all(struct queues *queues);
 /* Another policy is in force, or it is known again which one: what was held is looked at again. */
 void queue_lift_holds(struct queues *queues);
 
-/* Committed: no longer waited for. */
-void queue_acknowledged(struct queues *queues, const char *recipient_id, const struct delivery_key *key);
+/* Committed: this device has acknowledged it. */
+void queue_acknowledged(
+	struct queues *queues, const char *recipient_id, const char *device, const struct delivery_key *key);
 
 /* Committed: nothing of this disclosure may leave any more. */
 void queue_drop(struct queues *queues, const uint8_t disclosure_id[16]);
 /* Committed: its deliveries are no longer waited for. */
 void queue_ended(struct queues *queues, const char *recipient_id, const uint8_t disclosure_id[16]);
+/* Committed: something of this recipient's becomes due at another time; what was held is looked at again. */
+void queue_moved(struct queues *queues, const char *recipient_id);
 /* Committed: there is a withdrawal for this device. */
 void queue_withdrawn(struct queues *queues, const char *recipient_id, const char *device);
 
@@ -54,6 +65,7 @@ int queues_flush(struct queues *queues);
 /* The worker is to end: nothing starts on its way any more, and each stream ends once nothing of it is, so that its app
  * goes to another. */
 void queues_drain(struct queues *queues);
+bool queues_draining(const struct queues *queues);
 
 struct queue_counters {
 	uint64_t recipients, subscriptions, deliveries, repeats, withdrawals, held, abandoned;
@@ -71,9 +83,11 @@ struct due {
 	struct subject subject;
 	struct delivery_key key;
 	int64_t due_at; /* its row in needtoknow.due; with `repeat`, when it became free */
+	bool perhaps; /* of an app that fetches: it may have no row */
 	bool repeat;
 	int16_t latest; /* the highest serial of this release's delivery ids */
 	uint8_t commitment[32]; /* with `repeat`: of what was sent */
+	const char *device; /* for which its row is: "" or, with EVERY_DEVICE, that one */
 	const char *agreement_ref;
 	/* What the decision needs beside the sources' answer; its time is the train's. */
 	struct share_facts facts;

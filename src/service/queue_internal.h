@@ -41,7 +41,8 @@ struct place {
 
 struct queue {
 	struct queues *queues;
-	char *recipient_id;
+	struct recipient *recipient;
+	char *device; /* "" for whichever comes first */
 	struct subscription *subscriptions;
 	struct flight *flights;
 	struct unacknowledged *unacknowledged;
@@ -55,13 +56,28 @@ struct queue {
 	int64_t wake; /* loop time at which the timer fires; INT64_MAX: never */
 	bool recounting;
 	int64_t recounted_at;
+	struct queue *prev, *next; /* of the same recipient */
+};
+
+struct listener {
+	struct recipient *recipient;
+	struct call *receive;
+	bool barred;
+	struct listener *prev, *next;
+};
+
+/* One that is connected. */
+struct recipient {
+	char *id;
+	struct listener *listeners;
+	struct queue *queues;
 	UT_hash_handle hh;
 };
 
 struct queues {
 	struct service *service;
 	bool draining;
-	struct queue *all;
+	struct recipient *recipients;
 	struct queue_counters counters;
 };
 

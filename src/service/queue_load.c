@@ -77,6 +77,7 @@ struct load {
 	int64_t now, next;
 	uint32_t fresh; /* never sent before */
 	uint32_t started, left; /* sent on their way; due, and without room */
+	bool asked_who, barred; /* whether the queue may be served has been looked at, and it may not */
 	struct place last; /* the last that need not be read again */
 };
 
@@ -94,7 +95,7 @@ static void load_row(struct call *call, void *target, const PGresult *result, in
 static const struct read_kind queue_next = {
 	.statement = &sql_queue_next,
 	.from = READ_STATE,
-	.types = { PG_TEXT, PG_INT4, PG_TIMESTAMPTZ, PG_UUID, PG_INT2 },
+	.types = { PG_TEXT, PG_TEXT, PG_INT4, PG_TIMESTAMPTZ, PG_UUID, PG_INT2 },
 	.row = load_row,
 };
 
@@ -106,9 +107,9 @@ static enum step_result load_ask(struct call *call)
 	/* What is delivered from this reading is as old as it. */
 	train_reading(call);
 	batch_read(call, &queue_next, load,
-		(struct cell[]){ cell_text(load->queue->recipient_id), cell_number(load->amount),
-			cell_number(place->due_at), cell_bytes(place->disclosure, sizeof place->disclosure),
-			cell_number(place->release) });
+		(struct cell[]){ cell_text(load->queue->recipient->id), cell_text(load->queue->device),
+			cell_number(load->amount), cell_number(place->due_at),
+			cell_bytes(place->disclosure, sizeof place->disclosure), cell_number(place->release) });
 	return STEP_NEXT;
 }
 
@@ -151,7 +152,8 @@ static void start(struct call *reader, struct queue *queue, struct subscription 
 	disclosure->ends_at = row_time(result, row, 13);
 	disclosure->expires_at = row_time(result, row, 14);
 	disclosure->created_at = row_time(result, row, 15);
-	disclosure->recipient_id = arena_strdup(call->arena, queue->recipient_id);
+	disclosure->recipient_id = arena_strdup(call->arena, queue->recipient->id);
+	due->device = arena_strdup(call->arena, queue->device);
 	const struct rule *rule = disclosure_rule_now(call, disclosure);
 	disclosure->expires_at = disclosure_expires_at(disclosure, rule);
 	due_read_facts(call, result, row, 17, rule, due);
@@ -174,6 +176,39 @@ static void remember_place(struct load *load, const struct delivery_key *key, in
 }
 
 /* One release that is due, or none: every recipient that was asked for has at least one row. */
+/* `a\nb`: is it one of these? */
+static bool is_among(const char *lines, const char *name)
+{
+	size_t length = strlen(name);
+	for (const char *at = lines; at; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (strcspn(at, "\n") == length && !memcmp(at, name, length))
+			return true;
+	}
+	return false;
+}
+
+/* Another worker may have suspended the recipient, revoked a device, or changed to whom its deliveries go: a stream
+ * that may no longer be served as it was opened ends, and its app is asked again who it is. */
+static bool may_be_served(struct call *call, struct queue *queue, const PGresult *result, int row)
+{
+	struct queues *queues = queue->queues;
+	struct subscription *each, *next;
+	const char *revoked = row_text(result, row, 27, call);
+	bool suspended = row_bool(result, row, 20), moved = row_bool(result, row, 26) != (*queue->device != '\0');
+	DL_FOREACH_SAFE (queue->subscriptions, each, next) {
+		bool lost = each->receive && revoked && is_among(revoked, each->receive->device);
+		if (!each->receive || each->finished || !(suspended || moved || lost))
+			continue;
+		each->finished = true;
+		if (suspended || lost)
+			queue_close(queues, queue->recipient->id, suspended ? NULL : each->receive->device);
+		else
+			receive_leave(each->receive, RECEIVE_CHANGED);
+	}
+	return !suspended && !moved;
+}
+
 static void load_row(struct call *call, void *target, const PGresult *result, int row)
 {
 	struct load *load = target;
@@ -182,6 +217,11 @@ static void load_row(struct call *call, void *target, const PGresult *result, in
 	struct subscription *subscription;
 	load->now = row_time(result, row, 1);
 	load->next = row_time(result, row, 2);
+	if (!load->asked_who)
+		load->barred = !may_be_served(call, queue, result, row);
+	load->asked_who = true;
+	if (load->barred)
+		return;
 	memset(&key, 0, sizeof key);
 	if (row_bytes(result, row, 7, key.disclosure, sizeof key.disclosure))
 		return;
@@ -336,7 +376,7 @@ static void open_row(struct call *call, void *target, const PGresult *result, in
 static const struct read_kind sent_open = {
 	.statement = &sql_sent_open,
 	.from = READ_STATE,
-	.types = { PG_UUID, PG_INT2, PG_INT2 },
+	.types = { PG_UUID, PG_INT2, PG_INT2, PG_TEXT },
 	.row = open_row,
 };
 
@@ -349,7 +389,8 @@ static enum step_result recount_ask(struct call *call)
 		counted->key = waiting->key;
 		batch_read(call, &sent_open, counted,
 			(struct cell[]){ cell_bytes(waiting->key.disclosure, sizeof waiting->key.disclosure),
-				cell_number(waiting->key.release), cell_number(waiting->key.serial) });
+				cell_number(waiting->key.release), cell_number(waiting->key.serial),
+				cell_text(recount->queue->device) });
 	}
 	return STEP_NEXT;
 }
@@ -395,26 +436,34 @@ static bool recount(struct queue *queue)
 	return true;
 }
 
+/* True when it asked. */
+static bool flush(struct queue *queue)
+{
+	bool asked = false;
+	if (!queue->wanted || queue->loading)
+		return false;
+	end_holds(queue);
+	if (!queue_room(queue))
+		asked = recount(queue);
+	if (!queue_room(queue) && !somebody_is_patient(queue)) {
+		queue->wanted = false;
+		if (!queue->recounting)
+			queue_wake_at(queue, queue->recounted_at + RECOUNT_INTERVAL);
+		return asked;
+	}
+	load(queue);
+	return true;
+}
+
 int queues_flush(struct queues *queues)
 {
-	struct queue *queue, *next;
+	struct recipient *recipient, *next;
+	struct queue *queue, *next_queue;
 	int asked = 0;
 	if (service_state(queues->service) != SERVICE_SERVING)
 		return 0;
-	HASH_ITER (hh, queues->all, queue, next) {
-		if (!queue->wanted || queue->loading)
-			continue;
-		end_holds(queue);
-		if (!queue_room(queue) && recount(queue))
-			asked = 1;
-		if (!queue_room(queue) && !somebody_is_patient(queue)) {
-			queue->wanted = false;
-			if (!queue->recounting)
-				queue_wake_at(queue, queue->recounted_at + RECOUNT_INTERVAL);
-			continue;
-		}
-		load(queue);
-		asked = 1;
-	}
+	HASH_ITER (hh, queues->recipients, recipient, next)
+		DL_FOREACH_SAFE (recipient->queues, queue, next_queue)
+			asked |= flush(queue);
 	return asked;
 }

@@ -1,6 +1,8 @@
 #include "service/receive.h"
 
 #include "pure/time.h"
+#include "service/access.h"
+#include "service/delivery.h"
 #include "service/service.h"
 #include "service/train.h"
 #include "sql.h"
@@ -11,9 +13,15 @@
 
 /* On a stream's way at once, well below what a connection may have queued. */
 #define WITHDRAWALS_AT_ONCE 256
+/* By then no value is left in a worker, even where a clock is a little off. */
+#define WITHDRAWN_LONG_AGO (5 * DELIVERY_VALUES_LIFE)
 
 struct receive {
-	struct subscription *subscription;
+	struct listener *listener;
+	struct subscription *subscription; /* NULL: it gets no deliveries, or not yet */
+	struct arrival *arrival; /* its device is becoming known */
+	struct access access;
+	bool barred, over; /* withdrawals alone; it has been ended */
 	int64_t seen; /* the entry of the last withdrawal that was sent on this stream; -1: none */
 	bool asking, news;
 	unsigned rows; /* of the last answer */
@@ -47,6 +55,18 @@ static void send_withdrawal(struct call *call, Needtoknow__V1__Withdrawal *withd
 	queue_count(service_queues(call->service))->withdrawals++;
 }
 
+/* Another worker may have ended it: what has not left here yet does not leave any more (P4), and is not waited for.
+ * None of what was recorded so long ago is still here. What is withdrawn from a revoked device alone, others keep. */
+static void drop_withdrawn(struct call *call, const uint8_t disclosure_id[16], int64_t recorded_at)
+{
+	const struct receive *receive = call->state;
+	struct queues *queues = service_queues(call->service);
+	if (receive->access.revoked || recorded_at < service_guess_time(call->service) - WITHDRAWN_LONG_AGO)
+		return;
+	queue_drop(queues, disclosure_id);
+	queue_ended(queues, call->name, disclosure_id);
+}
+
 /* No memory of the call's is taken: it lives as long as the stream. */
 static void withdrawal_row(struct call *call, void *target, const PGresult *result, int row)
 {
@@ -75,6 +95,7 @@ static void withdrawal_row(struct call *call, void *target, const PGresult *resu
 	withdrawal.receipt = &receipt;
 	receive->seen = (int64_t)receipt.ledger_index;
 	receive->rows++;
+	drop_withdrawn(call, id, row_time(result, row, 6));
 	send_withdrawal(call, &withdrawal);
 }
 
@@ -84,6 +105,8 @@ static void ask(struct call *call)
 	receive->news = false;
 	receive->asking = true;
 	receive->rows = 0;
+	if (receive->barred)
+		access_ask(call, &receive->access);
 	batch_read(call, &withdrawals_unconfirmed, receive,
 		(struct cell[]){ cell_text(call->name), cell_text(call->device), cell_number(receive->seen),
 			cell_number(WITHDRAWALS_AT_ONCE) });
@@ -97,23 +120,121 @@ enum step_result receive_open(struct call *call, uint32_t window, bool until_emp
 	receive->window = window;
 	receive->until_empty = until_empty;
 	receive->seen = -1;
+	receive->asking = true;
+	receive->listener = queue_listen(call);
 	call->state = receive;
+	access_ask(call, &receive->access);
+	return STEP_NEXT;
+}
+
+/* ---- a device that is seen for the first time ---- */
+
+struct arrival {
+	struct call *receive; /* NULL once the stream has gone */
+	const char *recipient_id, *device;
+};
+
+static enum step_result arrival_commit(struct call *call)
+{
+	return train_board(call);
+}
+
+static enum boarding arrival_board(struct call *call, struct departure *departure)
+{
+	const struct arrival *arrival = call->state;
+	access_board_device(departure, arrival->recipient_id, arrival->device);
+	return BOARDED;
+}
+
+static enum step_result arrival_done(struct call *call)
+{
+	(void)call;
+	return STEP_DONE;
+}
+
+static void arrival_failed(struct call *call)
+{
+	const struct arrival *arrival = call->state;
+	if (arrival->receive)
+		call_fail(arrival->receive, call->status.code, call->status.reason, call->status.message);
+}
+
+static void arrival_release(struct call *call)
+{
+	const struct arrival *arrival = call->state;
+	if (!arrival->receive)
+		return;
+	struct receive *receive = arrival->receive->state;
+	receive->arrival = NULL;
+	receive->access.known = true;
+	call_run(arrival->receive);
+}
+
+static const struct method arrival_method = {
+	.steps = { arrival_commit, arrival_done },
+	.board = arrival_board,
+	.train_class = TRAIN_DELIVERY,
+	.failed = arrival_failed,
+	.release = arrival_release,
+};
+
+static void arrive(struct call *receive)
+{
+	struct call *call = call_new_own(receive->service, &arrival_method);
+	struct arrival *arrival = call_alloc(call, sizeof *arrival);
+	arrival->receive = receive;
+	arrival->recipient_id = arena_strdup(call->arena, receive->name);
+	arrival->device = arena_strdup(call->arena, receive->device);
+	((struct receive *)receive->state)->arrival = arrival;
+	call->state = arrival;
+	call_run(call);
+}
+
+enum step_result receive_admit(struct call *call)
+{
+	struct receive *receive = call->state;
+	if (call->awaited || receive->arrival)
+		return STEP_WAIT;
+	receive->barred = access_is_barred(&receive->access);
+	if (receive->barred)
+		listener_bar(receive->listener);
+	if (!receive->barred && !receive->access.known) {
+		arrive(call);
+		/* It may have failed at once. */
+		return receive->arrival ? STEP_WAIT : STEP_NEXT;
+	}
 	ask(call);
 	return STEP_NEXT;
+}
+
+/* ---- its life ---- */
+
+static void wait_barred(struct call *call)
+{
+	const struct receive *receive = call->state;
+	if (!access_is_barred(&receive->access))
+		receive_leave(call, RECEIVE_CHANGED);
+	else if (receive->until_empty && !receive->news)
+		receive_finish(call);
 }
 
 enum step_result receive_wait(struct call *call)
 {
 	struct receive *receive = call->state;
-	if (call->awaited)
+	if (call->awaited || receive->over)
 		return STEP_WAIT;
 	receive->asking = false;
 	/* A full answer has more behind it: they are asked for when these have left. */
 	if (receive->rows == WITHDRAWALS_AT_ONCE)
 		return STEP_WAIT;
-	if (!receive->subscription)
-		receive->subscription = queue_subscribe(call, receive->window, receive->until_empty);
-	if (receive->news)
+	if (!receive->subscription && queues_draining(service_queues(call->service)))
+		receive_leave(call, RECEIVE_DRAINING);
+	else if (receive->barred)
+		wait_barred(call);
+	else if (!receive->subscription)
+		receive->subscription = queue_subscribe(
+			call, access_queue(&receive->access, call), receive->window, receive->until_empty);
+	if (receive->news && !receive->over)
 		ask(call);
 	return STEP_WAIT;
 }
@@ -121,38 +242,54 @@ enum step_result receive_wait(struct call *call)
 void receive_close(struct call *call)
 {
 	struct receive *receive = call->state;
-	if (receive && receive->subscription)
+	if (!receive)
+		return;
+	if (receive->arrival)
+		receive->arrival->receive = NULL;
+	if (receive->subscription)
 		queue_unsubscribe(receive->subscription);
+	queue_unlisten(receive->listener);
 }
 
 void receive_news(struct call *call)
 {
 	struct receive *receive = call->state;
 	receive->news = true;
-	if (!receive->asking)
+	if (!receive->asking && !receive->over)
 		ask(call);
+}
+
+static void finish(struct call *call, const struct status *status)
+{
+	struct receive *receive = call->state;
+	receive->over = true;
+	if (call->stream)
+		server_stream_finish(call->stream, status);
 }
 
 void receive_finish(struct call *call)
 {
 	static const struct status ok = { .code = GRPC_OK };
-	if (call->stream)
-		server_stream_finish(call->stream, &ok);
+	finish(call, &ok);
 }
 
-void receive_leave(struct call *call)
+void receive_leave(struct call *call, enum receive_leaving why)
 {
-	if (call->stream)
-		server_stream_finish(call->stream,
-			&(struct status){ .code = GRPC_UNAVAILABLE,
-				.reason = "DRAINING",
-				.message = "the service is being restarted; connect again" });
+	static const struct status statuses[] = {
+		[RECEIVE_DRAINING] = { .code = GRPC_UNAVAILABLE,
+			.reason = "DRAINING",
+			.message = "the service is being restarted; connect again" },
+		[RECEIVE_CHANGED] = { .code = GRPC_UNAVAILABLE,
+			.reason = "RECIPIENT_CHANGED",
+			.message = "this recipient is served otherwise from now on; connect again" },
+	};
+	finish(call, &statuses[why]);
 }
 
 void receive_writable(struct call *call)
 {
 	struct receive *receive = call->state;
-	if (receive && receive->rows == WITHDRAWALS_AT_ONCE && !receive->asking)
+	if (receive && receive->rows == WITHDRAWALS_AT_ONCE && !receive->asking && !receive->over)
 		ask(call);
 	if (receive && receive->subscription)
 		queue_writable(receive->subscription);
@@ -163,6 +300,7 @@ void receive_writable(struct call *call)
 struct freed {
 	struct delivery_key key;
 	struct queue *queue;
+	const char *for_device;
 };
 
 static enum step_result freed_commit(struct call *call)
@@ -175,7 +313,8 @@ static enum boarding freed_board(struct call *call, struct departure *departure)
 	const struct freed *freed = call->state;
 	departure_write(departure, WRITE_SENT_FREED,
 		(struct cell[]){ cell_bytes(freed->key.disclosure, 16), cell_number(freed->key.release),
-			cell_number(freed->key.serial), cell_number(departure_now(departure)) });
+			cell_number(freed->key.serial), cell_number(departure_now(departure)),
+			cell_text(freed->for_device) });
 	return BOARDED;
 }
 
@@ -198,12 +337,13 @@ static const struct method freed_method = {
 	.release = freed_release,
 };
 
-void release_freed(struct service *service, struct queue *queue, const struct delivery_key *key)
+void release_freed(struct service *service, struct queue *queue, const char *for_device, const struct delivery_key *key)
 {
 	struct call *call = call_new_own(service, &freed_method);
 	struct freed *freed = call_alloc(call, sizeof *freed);
 	freed->key = *key;
 	freed->queue = queue;
+	freed->for_device = arena_strdup(call->arena, for_device);
 	call->state = freed;
 	call_run(call);
 }

@@ -6,8 +6,11 @@
 
 /* A recipient's stream: the call behind DeliveryService.Receive, which lives as long as the stream does. */
 
-/* From here on the stream gets what waits for it: withdrawals that its device has not confirmed, then deliveries. */
+/* The stream gets what waits for it: withdrawals that its device has not confirmed, then deliveries; of a suspended
+ * recipient, and on a revoked device, withdrawals alone. Asks which it is. */
 enum step_result receive_open(struct call *call, uint32_t window, bool until_empty);
+/* The next step: a device that was never seen becomes known. */
+enum step_result receive_admit(struct call *call);
 /* The step in which it then stays. */
 enum step_result receive_wait(struct call *call);
 /* For the method's release(). */
@@ -17,12 +20,17 @@ void receive_close(struct call *call);
 void receive_news(struct call *call);
 /* Its output has drained. */
 void receive_writable(struct call *call);
-/* The worker is to end: UNAVAILABLE, so that the app connects anew. */
-void receive_leave(struct call *call);
+/* UNAVAILABLE, so that the app connects anew. */
+enum receive_leaving {
+	RECEIVE_DRAINING, /* the worker is to end */
+	RECEIVE_CHANGED, /* what the registry says of the recipient */
+};
+void receive_leave(struct call *call, enum receive_leaving why);
 /* Nothing waits any more, and that is all that it asked for. */
 void receive_finish(struct call *call);
 
 /* Boards the freeing of one delivery that its stream can no longer acknowledge; queue_freed() follows. */
-void release_freed(struct service *service, struct queue *queue, const struct delivery_key *key);
+void release_freed(
+	struct service *service, struct queue *queue, const char *for_device, const struct delivery_key *key);
 
 #endif

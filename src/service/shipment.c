@@ -188,8 +188,14 @@ static struct delivery_key name_delivery(struct shipment *shipment)
 	return key;
 }
 
-/* What of the release as it was shared is not sent, since a narrower policy is in force. */
-static int64_t left_out(const struct call *call, const struct shipment *shipment)
+bool shipment_differs(struct shipment *shipment)
+{
+	shipment->reason = NEEDTOKNOW__V1__REASON__REASON_REPEATED;
+	name_delivery(shipment);
+	return shipment->reason == NEEDTOKNOW__V1__REASON__REASON_CORRECTED;
+}
+
+int64_t shipment_left_out(const struct call *call, const struct shipment *shipment)
 {
 	const struct rule *shared = disclosure_rule(call, &shipment->due->disclosure);
 	return shared
@@ -221,15 +227,27 @@ void shipment_board(
 			cell_number((int64_t)shipment->recorded.index), cell_text(due->disclosure.recipient_id),
 			cell_text(device), cell_number(now), cell_number(free_at), cell_number(open),
 			cell_bytes(shipment->commitment, sizeof shipment->commitment),
-			cell_number(left_out(call, shipment)), cell_text("") });
+			cell_number(shipment_left_out(call, shipment)), cell_text(due->device) });
 	if (due->repeat)
 		departure_write(departure, WRITE_SENT_REPEATED,
 			(struct cell[]){ cell_bytes(key.disclosure, 16), cell_number(key.release),
-				cell_number((int64_t)shipment->recorded.index) });
+				cell_number((int64_t)shipment->recorded.index), cell_text(due->device) });
 	else if (due->due_at != TIME_NONE)
-		departure_write(departure, WRITE_DUE_GONE,
-			(struct cell[]){ cell_text(due->disclosure.recipient_id), cell_text(""),
+		departure_write(departure, due->perhaps ? WRITE_DUE_TAKEN : WRITE_DUE_GONE,
+			(struct cell[]){ cell_text(due->disclosure.recipient_id), cell_text(due->device),
 				cell_number(due->due_at), cell_bytes(key.disclosure, 16), cell_number(key.release) });
+}
+
+/* Withheld from one device is withheld from all. */
+static void due_withheld(struct departure *departure, const struct due *due)
+{
+	struct cell recipient = cell_text(due->disclosure.recipient_id), due_at = cell_number(due->due_at),
+		    disclosure = cell_bytes(due->disclosure.id, 16), release = cell_number(due->key.release);
+	if (*due->device)
+		departure_write(departure, WRITE_DUE_ENDED, (struct cell[]){ recipient, due_at, disclosure, release });
+	else
+		departure_write(departure, WRITE_DUE_GONE,
+			(struct cell[]){ recipient, cell_text(""), due_at, disclosure, release });
 }
 
 void shipment_withhold(struct call *call, struct departure *departure, const struct due *due, const struct rule *rule,
@@ -247,16 +265,13 @@ void shipment_withhold(struct call *call, struct departure *departure, const str
 	if (due->repeat) {
 		departure_write(departure, WRITE_SENT_REPEATED,
 			(struct cell[]){ cell_bytes(due->disclosure.id, 16), cell_number(due->key.release),
-				cell_number((int64_t)recorded.index) });
+				cell_number((int64_t)recorded.index), cell_text(due->device) });
 		return;
 	}
 	departure_write(departure, WRITE_DISCLOSURE_WITHHOLD,
 		(struct cell[]){ cell_bytes(due->disclosure.id, 16), cell_number(INT64_C(1) << due->key.release) });
 	if (due->due_at != TIME_NONE)
-		departure_write(departure, WRITE_DUE_GONE,
-			(struct cell[]){ cell_text(due->disclosure.recipient_id), cell_text(""),
-				cell_number(due->due_at), cell_bytes(due->disclosure.id, 16),
-				cell_number(due->key.release) });
+		due_withheld(departure, due);
 }
 
 static Needtoknow__V1__DeliveryCause cause_of(Needtoknow__V1__Reason reason)
