@@ -1,4 +1,4 @@
-"""The checks of the checker of faults, on histories made by hand: a good one passes, and each breach is seen by the check that is there for it."""
+"""The checks of the checker of faults, on histories made by hand: a good one passes, each breach is seen by the check that is for it."""
 
 import copy
 import hashlib
@@ -506,8 +506,8 @@ def owed_correction(story):
 
 
 @pytest.mark.parametrize("owed, check", [
-    (owed_acknowledgement, "acknowledged_repeated_or_withdrawn"), (owed_delivery, "everything_happened"), (owed_expiry, "everything_happened"),
-    (owed_withdrawal, "everything_happened"), (owed_confirmation, "everything_happened"), (owed_correction, "corrected")],
+    (owed_acknowledgement, "acknowledged_repeated_or_withdrawn"), (owed_delivery, "everything_happened"),
+    (owed_expiry, "everything_happened"), (owed_withdrawal, "everything_happened"), (owed_confirmation, "everything_happened"), (owed_correction, "corrected")],
     ids=lambda each: getattr(each, "__name__", ""))
 def test_it_sees_what_is_still_owed(owed, check):
     story = good()

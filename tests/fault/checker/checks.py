@@ -25,7 +25,7 @@ WRITES = {
     "Share": {"SHARED"},
     "Reschedule": {"RESCHEDULED"},
     "Reassign": {"REASSIGNED", "SHARED", "WITHDRAWN"},
-    "Revoke": {"REVOKED", "WITHDRAWN"},
+    "Revoke": {"WITHDRAWN", *ENDS},  # what has ended already is answered as it is
     "PutRecipient": {"RECIPIENT_CHANGED"},
     "SuspendRecipient": {"RECIPIENT_CHANGED", "REVOKED", "WITHDRAWN"},
     "ResumeRecipient": {"RECIPIENT_CHANGED"},
@@ -388,7 +388,7 @@ def no_ok_lost(history):
             continue
         for index, leaf in operation.receipts:
             line = ledger.at(index)
-            if line is None or line.leaf != leaf or line.kind not in WRITES[operation.kind] | (ENDS if operation.kind == "Revoke" else set()):
+            if line is None or line.leaf != leaf or line.kind not in WRITES[operation.kind]:
                 yield f"{describe(operation)} was answered with entry {index}, which is {line}"
         yield from LOST.get(operation.kind, lambda *_: ())(operation, ledger)
 
@@ -574,7 +574,8 @@ def corrected(history):
     """Art. 16, 19: of what is live, the last that was sent of each field is what the company has now."""
     ledger, last = Ledger(history), {}
     for arrival in history.arrivals:
-        place = (arrival.recipient, arrival.device if arrival.recipient in history.every_device else "", arrival.disclosure, arrival.release)
+        device = arrival.device if arrival.recipient in history.every_device else ""
+        place = (arrival.recipient, device, arrival.disclosure, arrival.release)
         if place not in last or last[place].index < arrival.index:
             last[place] = arrival
     for (recipient, device, disclosure, release), arrival in last.items():
