@@ -318,6 +318,29 @@ static const char *quoted(struct catalogue *catalogue, const char *schema, const
 	return result;
 }
 
+/* Without it, what was sent stays as it was sent. */
+static void check_change_queues(struct catalogue *catalogue, const PGresult *result)
+{
+	for (int row = 0; row < PQntuples(result); row++) {
+		const char *schema = row_text(result, row, 0);
+		if (!row_flag(result, row, 1))
+			add_problem(catalogue, CATALOGUE_WARNING, CATALOGUE_REMEDY_QUEUE,
+				"there is no table %s.change_queue: what changes after it was sent is not corrected "
+				"(GDPR art. 16, 19)",
+				schema);
+		else if (!PQgetisnull(result, row, 2))
+			add_problem(catalogue, CATALOGUE_WARNING, CATALOGUE_REMEDY_QUEUE,
+				"%s.change_queue lacks %s: what changes after it was sent is not corrected", schema,
+				row_text(result, row, 2));
+		else if (!row_flag(result, row, 3))
+			add_problem(catalogue, CATALOGUE_WARNING, CATALOGUE_REMEDY_GRANT,
+				"%s.change_queue: the role may not read it and remove from it, so what changes after "
+				"it was sent is not corrected; needed: GRANT SELECT, DELETE (`needtoknow policy "
+				"grants` writes it)",
+				schema);
+	}
+}
+
 static void check_rights(const struct check *check, const PGresult *rights, const PGresult *role)
 {
 	enum catalogue_severity severity = check->strict ? CATALOGUE_ERROR : CATALOGUE_WARNING;
@@ -483,7 +506,8 @@ static void answered(void *context, const struct database_outcome *outcome)
 		return;
 	}
 	check_columns(check->catalogue, outcome->results[0]);
-	check_rights(check, outcome->results[1], outcome->results[2]);
+	check_change_queues(check->catalogue, outcome->results[1]);
+	check_rights(check, outcome->results[2], outcome->results[3]);
 	plan_next(check);
 }
 
@@ -518,6 +542,15 @@ static void add_columns_query(struct database *database, const struct policy *po
 		append_row(arrays, 2, (const char *const[]){ source->schema, source->view });
 	}
 	add_arrays(database, &sql_catalogue_columns, arrays, 2);
+}
+
+static void add_change_queue_query(struct database *database, const struct policy *policy)
+{
+	struct pg_array schemas;
+	pg_array_init(&schemas, PG_TEXT, ARRAY_MAX);
+	for (size_t i = 0; i < policy_source_count(policy); i++)
+		append_row(&schemas, 1, (const char *const[]){ policy_source_at(policy, i)->schema });
+	add_arrays(database, &sql_catalogue_change_queue, &schemas, 1);
 }
 
 static void add_rights_query(struct database *database, const struct policy *policy)
@@ -558,6 +591,7 @@ void catalogue_check(struct database *database, const struct policy *policy, boo
 	};
 	database_open(database);
 	add_columns_query(database, policy);
+	add_change_queue_query(database, policy);
 	add_rights_query(database, policy);
 	database_add(database, &sql_catalogue_role, NULL);
 	database_send(database, answered, check);

@@ -28,6 +28,7 @@ struct catalogue_problem {
 	} severity;
 	const char *message; /* one line for an operator: what was found, what is needed, the nearest known name */
 	enum catalogue_remedy {
+		CATALOGUE_REMEDY_QUEUE, /* a change queue, as in deploy/sql/reference.sql */
 		CATALOGUE_REMEDY_NAME, /* a name in the policy, or what the view shows under it, is to be changed */
 		CATALOGUE_REMEDY_GRANT, /* what `needtoknow policy grants` writes */
 		CATALOGUE_REMEDY_REVOKE, /* rights upon `relation` are to be taken away */

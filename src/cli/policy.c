@@ -106,6 +106,13 @@ static bool schema_is_new(const struct policy *policy, size_t index)
 	return true;
 }
 
+/* The contract's change queue: which columns changed; what was corrected is removed from it. */
+static int append_queue_grant(struct buffer *out, const char *schema, const char *role)
+{
+	return append(out, "GRANT SELECT, DELETE ON ") | quote_identifier(out, schema) |
+		append(out, ".change_queue TO ") | quote_identifier(out, role) | append(out, ";\n");
+}
+
 static int append_grants(struct buffer *out, const struct policy *policy, const char *role)
 {
 	int result = 0;
@@ -121,6 +128,9 @@ static int append_grants(struct buffer *out, const struct policy *policy, const 
 		result |= append(out, ".") | quote_identifier(out, source->view);
 		result |= append(out, " TO ") | quote_identifier(out, role) | append(out, ";\n");
 	}
+	for (size_t i = 0; i < policy_source_count(policy); i++)
+		if (schema_is_new(policy, i))
+			result |= append_queue_grant(out, policy_source_at(policy, i)->schema, role);
 	return result;
 }
 

@@ -17,6 +17,10 @@ static void mend(struct doctor *doctor, const struct doctor_database *database, 
 		doctor_mend(doctor, "correct the name in %s, or the view; needtoknow policy check %s --database DSN",
 			policy, policy);
 		return;
+	case CATALOGUE_REMEDY_QUEUE:
+		doctor_mend(doctor, "psql '%s' -f FILE, with the change queue and its triggers as in %s", owner,
+			"deploy/sql/reference.sql");
+		return;
 	case CATALOGUE_REMEDY_GRANT:
 		doctor_mend(doctor, "needtoknow policy grants %s --role %s | psql '%s'", policy, database->role, owner);
 		return;

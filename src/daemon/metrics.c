@@ -23,6 +23,7 @@ enum origin {
 	FROM_QUEUE,
 	FROM_ROOM,
 	FROM_SIGNER,
+	FROM_CORRECTOR,
 };
 
 enum kind {
@@ -44,6 +45,7 @@ struct metric {
 #define QUEUE(member) FROM_QUEUE, offsetof(struct queue_counters, member)
 #define ROOM(member) FROM_ROOM, offsetof(struct ledger_room_counters, member)
 #define SIGNER(member) FROM_SIGNER, offsetof(struct signer_counters, member)
+#define CORRECTOR(member) FROM_CORRECTOR, offsetof(struct corrector_counters, member)
 #define OTHER FROM_ELSEWHERE, 0
 
 /* Those that are not merely copied from a worker's counters. */
@@ -112,6 +114,14 @@ static const struct metric metrics_table[] = {
 	{ "needtoknow_ledger_room_short",
 		"1 when less than one whole partition is left ahead of the ledger's head: run needtoknowd maintain.",
 		FLAG, ROOM(is_short) },
+	{ "needtoknow_changes_total", "Rows of the company's change queue that are done with.", COUNTER,
+		CORRECTOR(changes) },
+	{ "needtoknow_corrections_total", "Sendings that a change made due again.", COUNTER, CORRECTOR(corrected) },
+	{ "needtoknow_changes_waiting", "Rows of the change queue that are to be looked at once more.", GAUGE,
+		CORRECTOR(waiting) },
+	{ "needtoknow_corrections_stopped",
+		"1 while the change queue cannot be read or removed from; the log says why.", FLAG,
+		CORRECTOR(stopped) },
 };
 
 #define METRICS COUNT_OF(metrics_table)
@@ -186,6 +196,7 @@ void metrics_publish(struct metrics *metrics, unsigned worker, const struct metr
 		[FROM_QUEUE] = sample->queue,
 		[FROM_ROOM] = sample->room,
 		[FROM_SIGNER] = sample->signer,
+		[FROM_CORRECTOR] = sample->corrector,
 	};
 	for (size_t metric = 0; metric < METRICS; metric++) {
 		const char *origin = origins[metrics_table[metric].origin];

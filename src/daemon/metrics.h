@@ -2,6 +2,7 @@
 #define NEEDTOKNOW_DAEMON_METRICS_H
 
 #include "io/server.h"
+#include "service/corrector.h"
 #include "service/ledger_room.h"
 #include "service/queue.h"
 #include "service/service.h"
@@ -37,6 +38,7 @@ struct metrics_sample {
 	const struct queue_counters *queue;
 	const struct ledger_room_counters *room;
 	const struct signer_counters *signer;
+	const struct corrector_counters *corrector;
 };
 
 void metrics_publish(struct metrics *metrics, unsigned worker, const struct metrics_sample *sample);

@@ -42,6 +42,7 @@ static void publish(struct worker *worker)
 			.queue = queue_counters(service_queues(service)),
 			.room = ledger_room_counters(service_ledger_room(service)),
 			.signer = signer_counters(service_signer(service)),
+			.corrector = corrector_counters(service_corrector(service)),
 		});
 }
 

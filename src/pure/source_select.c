@@ -136,6 +136,30 @@ int source_select(const struct policy_source *source, enum key_type key_type, en
 	return put_end(&writer);
 }
 
+int change_queue_statement(enum change_queue_use use, const char *schema, struct buffer *out)
+{
+	static const char read[] = "SELECT q.change_id::bigint, q.subject_id::text, q.source::text, q.key::text,"
+				   " array_to_string(q.columns, E'\\n') FROM ";
+	static const char these[] = ".change_queue AS q WHERE q.change_id = ANY ($1::bigint[])";
+	static const struct {
+		const char *before, *after;
+	} parts[] = {
+		[CHANGE_QUEUE_OTHERS] = { read,
+			".change_queue AS q WHERE NOT EXISTS (SELECT FROM unnest($1::bigint[]) AS k(change_id)"
+			" WHERE k.change_id = q.change_id) ORDER BY q.change_id LIMIT 256" },
+		[CHANGE_QUEUE_THESE] = { read, these },
+		[CHANGE_QUEUE_REMOVE] = { "DELETE FROM ", these },
+	};
+	static_assert(CHANGE_QUEUE_PAGE == 256, "as the statement says");
+	struct writer writer = { .out = out };
+	put(&writer, parts[use].before);
+	put_identifier(&writer, schema);
+	put(&writer, parts[use].after);
+	if (!writer.failed)
+		writer.failed = buffer_append_u8(out, '\0');
+	return writer.failed ? -1 : 0;
+}
+
 int quote_identifier(struct buffer *out, const char *name)
 {
 	if (buffer_append_u8(out, '"') != 0)

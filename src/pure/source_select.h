@@ -44,6 +44,20 @@ int source_select(const struct policy_source *source, enum key_type key_type, en
 int source_owner_select(
 	const struct policy_source *source, enum key_type key_type, enum key_type subject_type, struct buffer *out);
 
+/*
+ * The company's change queue, `"schema".change_queue` (deploy/sql/reference.sql), by the numbers of its rows, $1
+ * bigint[]: those that are not among them (a page of the oldest); those that are; and their removal. A row's columns
+ * are change_id, subject_id, source, key and its columns' names, a line each. 0, or -1 past the buffer's maximum.
+ * NUL-terminates.
+ */
+enum change_queue_use {
+	CHANGE_QUEUE_OTHERS,
+	CHANGE_QUEUE_THESE,
+	CHANGE_QUEUE_REMOVE
+};
+#define CHANGE_QUEUE_PAGE 256
+int change_queue_statement(enum change_queue_use use, const char *schema, struct buffer *out);
+
 /* Appends `"name"` with quotes doubled. */
 int quote_identifier(struct buffer *out, const char *name);
 

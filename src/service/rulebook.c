@@ -101,6 +101,11 @@ const struct rules *rulebook_number(const struct rulebook *rulebook, int number)
 	return rules && rules->stored ? rules : NULL;
 }
 
+const struct rules *rulebook_next(const struct rulebook *rulebook, const struct rules *after)
+{
+	return after ? after->next : rulebook->all;
+}
+
 const struct rule *rulebook_rule_now(struct rulebook *rulebook, int number, const char *service)
 {
 	struct rules *rules = find_rules(rulebook, number);

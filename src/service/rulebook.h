@@ -110,6 +110,9 @@ bool rulebook_is_unfit(const struct rulebook *rulebook, int number);
 /* Why there is no policy in force; "" when there is. */
 const char *rulebook_why(const struct rulebook *rulebook);
 
+/* All that are in use, one after the other; NULL begins, and ends. */
+const struct rules *rulebook_next(const struct rulebook *rulebook, const struct rules *after);
+
 int rules_number(const struct rules *rules);
 const struct policy *rules_policy(const struct rules *rules);
 const struct rule *rules_find(const struct rules *rules, const char *service);

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "pure/secret.h"
 #include "service/batch.h"
+#include "service/corrector.h"
 #include "service/ledger_room.h"
 #include "service/pruner.h"
 #include "service/queue.h"
@@ -61,6 +62,7 @@ struct service {
 	struct tail *tail;
 	struct signer *signer;
 	struct pruner *pruner;
+	struct corrector *corrector;
 	struct ledger_room *ledger_room;
 	struct method_entry *methods;
 	uint8_t secrets[SECRETS][32];
@@ -124,6 +126,11 @@ struct sweeper *service_sweeper(const struct service *service)
 const struct ledger_room *service_ledger_room(const struct service *service)
 {
 	return service->ledger_room;
+}
+
+struct corrector *service_corrector(const struct service *service)
+{
+	return service->corrector;
 }
 
 struct signer *service_signer(const struct service *service)
@@ -588,6 +595,7 @@ struct service *service_new(struct loop *loop, const struct service_config *conf
 	service->recipient_news = recipient_news_new(service);
 	service->tail = tail_new(service);
 	service->pruner = pruner_new(service);
+	service->corrector = corrector_new(service);
 	service->ledger_room = ledger_room_new(service);
 	service->rulebook = rulebook_new(service, config->source_dsn, config->policy_file, config->strict_privileges);
 	connect_databases(service);
@@ -622,6 +630,7 @@ void service_free(struct service *service)
 	signer_free(service->signer);
 	tail_free(service->tail);
 	pruner_free(service->pruner);
+	corrector_free(service->corrector);
 	ledger_room_free(service->ledger_room);
 	queues_free(service->queues);
 	batches_free(service->batches);

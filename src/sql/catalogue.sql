@@ -37,6 +37,18 @@ GROUP BY n.nspname, c.relname
 ORDER BY n.nspname, c.relname
 LIMIT 100;
 
+-- name: catalogue_change_queue
+-- The change queue in each schema that this role may look into: is it there, what does it lack of the contract's columns, may this role read
+-- it and remove from it.
+SELECT u.schema, c.oid IS NOT NULL,
+	(SELECT string_agg(w.name, ', ') FROM unnest(ARRAY['change_id', 'subject_id', 'source', 'key', 'columns']) AS w(name)
+		WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = w.name AND NOT a.attisdropped)),
+	coalesce(has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'DELETE'), false)
+FROM (SELECT schema, min(ord) AS ord FROM unnest($1::text[]) WITH ORDINALITY AS s(schema, ord) GROUP BY schema) AS u
+JOIN pg_catalog.pg_namespace AS n ON n.nspname = u.schema AND has_schema_privilege(n.oid, 'USAGE')
+LEFT JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = 'change_queue' AND c.relkind IN ('r', 'p', 'v', 'f')
+ORDER BY u.ord;
+
 -- name: catalogue_role
 -- A superuser, or a member of pg_read_all_data, may read everything whatever was granted.
 SELECT current_user::text, r.rolsuper OR pg_has_role(r.oid, 'pg_read_all_data', 'USAGE')

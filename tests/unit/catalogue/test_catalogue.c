@@ -18,8 +18,8 @@ static struct database_fixture fixture;
 	"ANALYZE company.client, company.booking;"                                                                     \
 	"CREATE VIEW share.client AS SELECT * FROM company.client;"                                                    \
 	"CREATE VIEW share.booking AS SELECT * FROM company.booking;"                                                  \
-	"CREATE TABLE share.change_queue (change_id bigint, columns text[]);"                                          \
-	"GRANT USAGE ON SCHEMA share TO source; GRANT SELECT ON share.change_queue TO source;"                         \
+	"CREATE TABLE share.change_queue (change_id bigint, subject_id text, source text, key text, columns text[]);"  \
+	"GRANT USAGE ON SCHEMA share TO source; GRANT SELECT, DELETE ON share.change_queue TO source;"                 \
 	"GRANT SELECT (id, name, code, agreed) ON share.client TO source;"                                             \
 	"GRANT SELECT (id, client, tasks) ON share.booking TO source;"
 
@@ -118,6 +118,12 @@ static const struct company_case {
 	const char *problems[3]; /* each once, in this order, and no other */
 } cases[] = {
 	{ "as it must be", "", NULL, NULL, CATALOGUE_FIT, { NULL } },
+	{ "no change queue", "DROP TABLE share.change_queue", NULL, NULL, CATALOGUE_FIT,
+		{ "there is no table share.change_queue: what changes after it was sent is not corrected" } },
+	{ "a change queue that is another", "ALTER TABLE share.change_queue DROP key, DROP source", NULL, NULL,
+		CATALOGUE_FIT, { "share.change_queue lacks source, key: what changes" } },
+	{ "a change queue that may not be removed from", "REVOKE DELETE ON share.change_queue FROM source", NULL, NULL,
+		CATALOGUE_FIT, { "share.change_queue: the role may not read it and remove from it" } },
 	{ "a view that is not there", "", "view: share.client", "view: share.clients", CATALOGUE_UNFIT,
 		{ "there is no view share.clients, which source `client` names",
 			"may read what the policy does not name: share.client (id, name, code, agreed); needed: REVOKE "

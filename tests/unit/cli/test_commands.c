@@ -187,7 +187,8 @@ static void test_policy(void **state)
 		"GRANT SELECT (\"subject_id\", \"home_address\", \"door_code\") ON \"share\".\"client\" "
 		"TO \"reader\"\"; DROP SCHEMA company; --\";\n"
 		"GRANT SELECT (\"booking_id\", \"subject_id\", \"tasks\") ON \"share\".\"booking\" "
-		"TO \"reader\"\"; DROP SCHEMA company; --\";\n");
+		"TO \"reader\"\"; DROP SCHEMA company; --\";\n"
+		"GRANT SELECT, DELETE ON \"share\".change_queue TO \"reader\"\"; DROP SCHEMA company; --\";\n");
 
 	write_policy(path, "version: 1\nsubjetcs: client\n");
 	run(&ran, "policy", "check", path, NULL);
