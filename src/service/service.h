@@ -75,6 +75,7 @@ struct rulebook *service_rulebook(const struct service *service);
 struct tail *service_tail(const struct service *service);
 struct sweeper *service_sweeper(const struct service *service);
 struct signer *service_signer(const struct service *service);
+struct corrector *service_corrector(const struct service *service);
 const struct ledger_room *service_ledger_room(const struct service *service);
 struct database *service_database_state(const struct service *service);
 struct database *service_database_listing(const struct service *service);
