@@ -1,14 +1,18 @@
 """SuspendRecipient and ResumeRecipient: nothing more leaves, all that is live is withdrawn, for good."""
 
+import os
+import signal
 import threading
 import time
 
+import grpc
 import pytest
 
 from needtoknow_testing import ledger, protos
 from needtoknow_testing.client import unique
 from needtoknow_testing.refusal import refused
 from needtoknow_testing.waiting import until
+from needtoknow_testing.world import World
 
 registry = protos.registry
 STATE = protos.common.DisclosureState
@@ -180,3 +184,80 @@ def test_p4_shares_and_deliveries_that_race_a_suspension_end_before_it_or_are_re
     refusals = [outcome for outcome in outcomes if not isinstance(outcome, int)]
     assert all("RECIPIENT_SUSPENDED" in str(error.trailing_metadata()) or "suspended" in error.details() for error in refusals), refusals
     assert len(refusals) < len(outcomes)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    world = World.up(workers=2)
+    yield world
+    world.down()
+
+
+def test_p4_a_suspension_closes_streams_at_every_worker(pair):
+    recipient = pair.recipient()
+    names = [f"phone-{number}" for number in range(8)]
+    streams = [recipient.device(name).receive() for name in names]
+    shared = share_many(pair, recipient, 40)
+    until(lambda: sum(len(stream.deliveries()) for stream in streams) >= len(shared), 20, "all deliveries")
+    suspend(pair, recipient)
+    until(lambda: all(stream.ended for stream in streams), 10, "the end of all streams")
+    assert states(pair, recipient) == {"SUSPENDED": 40}
+    ordered = set()
+    for name in names:
+        with recipient.device(name).receive(until_empty=True) as stream:
+            assert stream.wait_end() is None
+            ordered |= {event.withdrawal.disclosure_id for event in stream.events if event.HasField("withdrawal")}
+    assert ordered == {disclosure.disclosure_id for disclosure in shared}
+
+
+def test_p4_shares_at_another_worker_do_not_slip_past_a_suspension(pair):
+    recipient, person = pair.recipient(), pair.person()
+    callers = [pair.sandbox.new_client("booking") for _ in range(6)]
+    calls = [callers[number % 6].sharing.Share.future(pair.share_request(person, recipient), timeout=30) for number in range(300)]
+    index = suspend(pair, recipient).receipts[0].ledger_index
+    answered = [call.result(30).receipt.ledger_index for call in calls if call.exception(30) is None]
+    assert all(each < index for each in answered), "an OK after the suspension"
+    assert "ACTIVE" not in states(pair, recipient)
+    for caller in callers:
+        caller.close()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_p4_a_suspension_whose_worker_dies_is_brought_to_its_end(pair, workers):
+    """Killed after its third train: the recipient is suspended, some are ended and most are not."""
+    world = pair if workers == 2 else World.up()
+    try:
+        recipient = world.recipient()
+        share_many(world, recipient, 2000)
+        if workers == 1:
+            world.sandbox.kill()
+            world.sandbox.start({"NEEDTOKNOW_STOP_AT": "train.committed:3"})
+        killer = threading.Thread(target=kill_half_way, args=(world, recipient)) if workers == 2 else None
+        if killer:
+            killer.start()
+        try:
+            suspend(world, recipient)
+            answered = True
+        except grpc.RpcError as error:
+            assert error.code().name in ("UNAVAILABLE", "CANCELLED"), error
+            answered = False
+        if killer:
+            killer.join()
+        if workers == 1:
+            assert not answered
+            world.sandbox.restart()
+        until(lambda: states(world, recipient) == {"SUSPENDED": 2000}, 60, "the suspension's end")
+        world.sandbox.wait_serving()
+        if not answered:
+            assert not suspend(world, recipient).receipts, "it was recorded before the worker died"
+    finally:
+        if workers == 1:
+            world.check()
+            world.down()
+
+
+def kill_half_way(world, recipient):
+    """SIGKILL to all workers once the first are ended; the supervisor starts others."""
+    until(lambda: "SUSPENDED" in states(world, recipient), 30, "the first page", every=0.002)
+    for pid in world.sandbox.workers():
+        os.kill(pid, signal.SIGKILL)
