@@ -2,14 +2,13 @@
 
 import re
 
-from needtoknow_testing import ledger, protos
+from needtoknow_testing import changes, ledger, protos
 from needtoknow_testing.paths import ROOT
 from needtoknow_testing.refusal import refused
 from needtoknow_testing.waiting import until
 
 # By a method that is not served yet: the issue that will.
 LATER = {
-    "RESCHEDULED": 5, "REASSIGNED": 5, "REVOKED": 5,
     "OBJECTION_RAISED": 6, "OBJECTION_LIFTED": 6, "CONSENT_WITHDRAWN": 6, "RESTRICTION_RAISED": 6, "RESTRICTION_LIFTED": 6,
     "REGISTERED": 6, "RECTIFIED": 6, "ERASED": 6, "ACCESSED": 6,
 }
@@ -47,6 +46,14 @@ def test_p9_each_act_is_an_entry_of_its_kind(world):
     item = protos.delivery.DeletionItem(disclosure_id=shared.disclosure_id, outcome=protos.delivery.DELETION_OUTCOME_DELETED)
     recipient.client.delivery.ConfirmDeletion(protos.delivery.ConfirmDeletionRequest(items=[item]), timeout=10)
     produces("DELETION_CONFIRMED")
+    moving = world.share(world.person(), recipient)
+    size = ledger.size(world.sandbox)
+    changes.reschedule(world, moving.disclosure_id)
+    produces("RESCHEDULED")
+    moving = changes.reassign(world, moving.disclosure_id, world.recipient()).disclosure
+    produces("REASSIGNED")
+    changes.revoke(world, moving.disclosure_id)
+    produces("REVOKED")
     world.auditor.audit.GetRegister(protos.audit.GetRegisterRequest(), timeout=10)
     produces("AUDITED")
 
