@@ -1,7 +1,7 @@
 #include "base/log.h"
 #include "daemon/check.h"
 #include "daemon/commands.h"
-#include "daemon/listeners.h"
+#include "daemon/handover.h"
 #include "daemon/supervisor.h"
 
 #include <errno.h>
@@ -99,17 +99,51 @@ static int check_databases_apart(const struct configuration *configuration, cons
 	return -1;
 }
 
-static int serve(const struct configuration *configuration, SSL_CTX *tls)
+static int serve(const struct configuration *configuration, const struct program *program, struct handover *handover,
+	SSL_CTX *tls)
 {
 	char error[256];
-	struct listeners listeners;
 	int status = EXIT_CODE_FAILED;
 	raise_file_limit(configuration);
-	if (listeners_open(&listeners, &configuration->listen, error, sizeof error) == 0)
-		status = supervisor_run(configuration, &listeners, tls);
+	if (handover->listeners.count > 0 ||
+		listeners_open(&handover->listeners, &configuration->listen, error, sizeof error) == 0)
+		status = supervisor_run(configuration, program, handover, tls);
 	else
 		log_error("start", "%s", error);
-	listeners_close(&listeners);
+	listeners_close(&handover->listeners);
+	return status;
+}
+
+/* What an earlier self of this process has left, or nothing. The addresses are those of then. */
+static int take_handover(struct handover *handover)
+{
+	char error[256];
+	*handover = (struct handover){ .monitor = -1 };
+	if (handover_take(handover, error, sizeof error) >= 0)
+		return 0;
+	log_error("start", "%s", error);
+	return -1;
+}
+
+/* The databases were looked at a moment ago where there was a handover, and the workers of before are waiting. */
+static int start(const struct configuration *configuration, const struct program *program)
+{
+	struct handover handover;
+	struct policy *policy = NULL;
+	SSL_CTX *tls = NULL;
+	int status = EXIT_CODE_FAILED;
+	if (take_handover(&handover) != 0)
+		return EXIT_CODE_FAILED;
+	if (check_files(configuration, &report, &tls, &policy) == CHECK_GOOD &&
+		(handover.listeners.count > 0 || check_databases_apart(configuration, policy) == 0)) {
+		policy_free(policy);
+		policy = NULL;
+		if (handover.listeners.count > 0 && !listeners_are_at(&handover.listeners, &configuration->listen))
+			log_warning("start", "`listen` has changed: that takes a stop and a start");
+		status = serve(configuration, program, &handover, tls);
+	}
+	policy_free(policy);
+	SSL_CTX_free(tls);
 	return status;
 }
 
@@ -117,24 +151,19 @@ int command_run(const char *const *values)
 {
 	char error[1024];
 	struct configuration *configuration;
-	struct policy *policy = NULL;
-	SSL_CTX *tls = NULL;
-	int status = EXIT_CODE_FAILED;
+	struct program program;
 	log_set_process("supervisor");
+	if (program_of_this_process(&program, values[RUN_CONFIG]) != 0) {
+		log_error("start", "/proc/self/exe: %s", strerror(errno));
+		return EXIT_CODE_FAILED;
+	}
 	refuse_dumps();
 	if (configuration_load(values[RUN_CONFIG], &configuration, error, sizeof error) != 0) {
 		log_error("start", "%s", error);
 		return EXIT_CODE_FAILED;
 	}
 	log_set_level(configuration->log_level);
-	if (check_files(configuration, &report, &tls, &policy) == CHECK_GOOD &&
-		check_databases_apart(configuration, policy) == 0) {
-		policy_free(policy);
-		policy = NULL;
-		status = serve(configuration, tls);
-	}
-	policy_free(policy);
-	SSL_CTX_free(tls);
+	int status = start(configuration, &program);
 	configuration_free(configuration);
 	return status;
 }

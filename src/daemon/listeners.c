@@ -58,15 +58,10 @@ static bool is_listening_stream(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 && listening;
 }
 
-static int take_inherited(struct listeners *listeners, int count, char *error, size_t error_size)
+int listeners_check(const struct listeners *listeners, char *error, size_t error_size)
 {
-	if (count > LISTENERS_MAX) {
-		snprintf(error, error_size, "listen: %d sockets were handed over; at most %d are taken", count,
-			LISTENERS_MAX);
-		return -1;
-	}
-	for (int i = 0; i < count; i++) {
-		int fd = NOTIFY_FIRST_SOCKET + i;
+	for (int i = 0; i < listeners->count; i++) {
+		int fd = listeners->sockets[i];
 		if (!is_listening_stream(fd)) {
 			snprintf(error, error_size,
 				"listen: descriptor %d, which was handed over, is no listening TCP socket", fd);
@@ -74,9 +69,34 @@ static int take_inherited(struct listeners *listeners, int count, char *error, s
 		}
 		evutil_make_socket_nonblocking(fd);
 		evutil_make_socket_closeonexec(fd);
-		listeners->sockets[listeners->count++] = fd;
 	}
 	return 0;
+}
+
+bool listeners_are_at(const struct listeners *listeners, const struct listen_address *address)
+{
+	struct sockaddr_storage wanted, bound = { .ss_family = AF_UNSPEC };
+	socklen_t wanted_length, length;
+	listeners_socket_address(address, &wanted, &wanted_length);
+	for (int i = 0; i < listeners->count; i++) {
+		length = sizeof bound;
+		if (getsockname(listeners->sockets[i], (struct sockaddr *)&bound, &length) == 0 &&
+			length == wanted_length && memcmp(&bound, &wanted, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int take_inherited(struct listeners *listeners, int count, char *error, size_t error_size)
+{
+	if (count > LISTENERS_MAX) {
+		snprintf(error, error_size, "listen: %d sockets were handed over; at most %d are taken", count,
+			LISTENERS_MAX);
+		return -1;
+	}
+	for (int i = 0; i < count; i++)
+		listeners->sockets[listeners->count++] = NOTIFY_FIRST_SOCKET + i;
+	return listeners_check(listeners, error, error_size);
 }
 
 int listeners_open(struct listeners *listeners, const struct listen_address *address, char *error, size_t error_size)

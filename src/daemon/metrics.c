@@ -136,7 +136,7 @@ struct page {
 };
 
 struct metrics {
-	unsigned workers;
+	unsigned workers, elders;
 	struct page *pages; /* shared */
 	char why[WHY_MAX + 32];
 };
@@ -239,6 +239,16 @@ void metrics_worker_ended(struct metrics *metrics, unsigned worker)
 
 /* ---- read ---- */
 
+void metrics_set_elders(struct metrics *metrics, unsigned elders)
+{
+	metrics->elders = elders;
+}
+
+unsigned metrics_elders(const struct metrics *metrics)
+{
+	return metrics->elders;
+}
+
 bool metrics_is_alive(const struct metrics *metrics, unsigned worker)
 {
 	return get(page_of(metrics, worker), METRIC_ALIVE) != 0;
@@ -277,7 +287,7 @@ unsigned metrics_serving(const struct metrics *metrics)
 
 const char *metrics_why(struct metrics *metrics)
 {
-	if (metrics_serving(metrics) > 0)
+	if (metrics_serving(metrics) + metrics->elders > 0)
 		return "serving";
 	for (unsigned worker = 1; worker <= metrics->workers; worker++) {
 		const struct page *page = page_of(metrics, worker);
@@ -342,6 +352,8 @@ void metrics_write(const struct metrics *metrics, struct evbuffer *out)
 	evbuffer_add_printf(out, "needtoknow_build_info{version=\"" NEEDTOKNOW_VERSION "\"} 1\n");
 	write_head(out, "needtoknow_workers", "Workers that the configuration asks for.", GAUGE);
 	evbuffer_add_printf(out, "needtoknow_workers %u\n", metrics->workers);
+	write_head(out, "needtoknow_workers_of_before", "Workers of before a rolling restart that still serve.", GAUGE);
+	evbuffer_add_printf(out, "needtoknow_workers_of_before %u\n", metrics->elders);
 	for (size_t metric = 0; metric < METRICS; metric++)
 		write_metric(metrics, metric, out);
 	write_certificate_days(metrics, out);

@@ -48,6 +48,10 @@ void metrics_publish(struct metrics *metrics, unsigned worker, const struct metr
 void metrics_worker_started(struct metrics *metrics, unsigned worker);
 void metrics_worker_ended(struct metrics *metrics, unsigned worker);
 
+/* So many workers of before a rolling restart still serve: their pages were the supervisor's that was. */
+void metrics_set_elders(struct metrics *metrics, unsigned elders);
+unsigned metrics_elders(const struct metrics *metrics);
+
 bool metrics_is_alive(const struct metrics *metrics, unsigned worker);
 enum service_state metrics_state(const struct metrics *metrics, unsigned worker);
 /* It has been SERVING, now or before, in this place. */
@@ -57,7 +61,8 @@ int64_t metrics_heard(const struct metrics *metrics, unsigned worker);
 
 unsigned metrics_alive(const struct metrics *metrics);
 unsigned metrics_serving(const struct metrics *metrics);
-/* Why no worker serves, in one sentence; "serving" when one does. The text is good until the next call. */
+/* Why no worker serves, in one sentence; "serving" when one does, of now or of before. The text is good until the next
+ * call. */
 const char *metrics_why(struct metrics *metrics);
 
 /* All of it, in Prometheus' text exposition format 0.0.4. */

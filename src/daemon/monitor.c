@@ -13,6 +13,7 @@
 
 struct monitor {
 	struct evhttp *http;
+	struct evhttp_bound_socket *bound; /* http's */
 	struct metrics *metrics;
 };
 
@@ -49,14 +50,15 @@ static void get_metrics(struct evhttp_request *request, void *context)
 static void get_health(struct evhttp_request *request, void *context)
 {
 	const struct monitor *monitor = context;
-	bool alive = metrics_alive(monitor->metrics) > 0;
+	bool alive = metrics_alive(monitor->metrics) + metrics_elders(monitor->metrics) > 0;
 	tell(request, alive, alive ? "alive" : "no worker is alive");
 }
 
 static void get_ready(struct evhttp_request *request, void *context)
 {
 	const struct monitor *monitor = context;
-	tell(request, metrics_serving(monitor->metrics) > 0, metrics_why(monitor->metrics));
+	bool ready = metrics_serving(monitor->metrics) + metrics_elders(monitor->metrics) > 0;
+	tell(request, ready, metrics_why(monitor->metrics));
 }
 
 static const struct {
@@ -68,16 +70,20 @@ static const struct {
 	{ "/readyz", get_ready },
 };
 
-struct monitor *monitor_new(struct loop *loop, const struct listen_address *address, struct metrics *metrics)
+struct monitor *monitor_new(
+	struct loop *loop, const struct listen_address *address, int socket, struct metrics *metrics)
 {
 	struct evhttp *http = evhttp_new(loop_base(loop));
 	assert(http);
-	if (!evhttp_bind_socket_with_handle(http, address->host, address->port)) {
+	struct evhttp_bound_socket *bound = socket >= 0
+		? evhttp_accept_socket_with_handle(http, socket)
+		: evhttp_bind_socket_with_handle(http, address->host, address->port);
+	if (!bound) {
 		evhttp_free(http);
 		return NULL;
 	}
 	struct monitor *monitor = mem_calloc(1, sizeof *monitor);
-	*monitor = (struct monitor){ .http = http, .metrics = metrics };
+	*monitor = (struct monitor){ .http = http, .bound = bound, .metrics = metrics };
 	evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
 	evhttp_set_timeout(http, TIMEOUT_SECONDS);
 	evhttp_set_max_headers_size(http, HEADERS_MAX);
@@ -85,6 +91,11 @@ struct monitor *monitor_new(struct loop *loop, const struct listen_address *addr
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
 		evhttp_set_cb(http, paths[i].path, paths[i].get, monitor);
 	return monitor;
+}
+
+int monitor_socket(const struct monitor *monitor)
+{
+	return (int)evhttp_bound_socket_get_fd(monitor->bound);
 }
 
 void monitor_free(struct monitor *monitor)

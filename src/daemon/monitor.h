@@ -11,12 +11,16 @@
  *
  *   GET /metrics   Prometheus' text format
  *   GET /healthz   200 while a worker is alive, else 503
- *   GET /readyz    200 while a worker serves, else 503 and why not
+ *   GET /readyz    200 while a worker serves, else 503 and why not; in a rolling restart also while one of before does
  */
 struct monitor;
 
-/* NULL, with errno, when it cannot listen there. */
-struct monitor *monitor_new(struct loop *loop, const struct listen_address *address, struct metrics *metrics);
+/* At `socket`, which listens and becomes the monitor's, or at the address when it is -1. NULL, with errno, when it
+ * cannot. */
+struct monitor *monitor_new(
+	struct loop *loop, const struct listen_address *address, int socket, struct metrics *metrics);
+/* The listening socket; it stays the monitor's. */
+int monitor_socket(const struct monitor *monitor);
 /* NULL is allowed. */
 void monitor_free(struct monitor *monitor);
 

@@ -9,7 +9,7 @@
  */
 struct signal_watch;
 
-/* Blocks SIGTERM, SIGINT, SIGHUP and SIGCHLD, and ignores SIGPIPE; children inherit it. */
+/* Blocks SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2 and SIGCHLD, and ignores SIGPIPE; children inherit it. */
 void signals_block(void);
 
 /* `caught` is called for each of these that arrives; several of one kind may arrive as one. NULL: errno. */

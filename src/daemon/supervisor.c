@@ -1,6 +1,7 @@
 #include "daemon/supervisor.h"
 
 #include "base/log.h"
+#include "daemon/elders.h"
 #include "daemon/metrics.h"
 #include "daemon/monitor.h"
 #include "daemon/notify.h"
@@ -47,6 +48,9 @@ struct supervisor {
 	struct loop_timer tick, kill;
 	int64_t watchdog; /* microseconds within which the service manager wants to hear of us; 0: never */
 	bool ready, reloading, stopping;
+	const struct program *program;
+	struct elders elders;
+	pid_t examiner; /* looks whether the program that we are to become would start; 0: none */
 	int status;
 	char told[STATUS_MAX]; /* to the service manager */
 	struct place places[WORKERS_MAX];
@@ -67,6 +71,25 @@ static void signal_all(const struct supervisor *supervisor, int number)
 		if (supervisor->places[i].pid > 0)
 			kill(supervisor->places[i].pid, number);
 	}
+}
+
+static void signal_elders(const struct supervisor *supervisor, int number)
+{
+	for (unsigned i = 0; i < supervisor->elders.count; i++) {
+		if (supervisor->elders.all[i].pid > 0)
+			kill(supervisor->elders.all[i].pid, number);
+	}
+}
+
+static bool anybody_serves(const struct supervisor *supervisor)
+{
+	return metrics_serving(supervisor->metrics) > 0 || elders_serving(&supervisor->elders) > 0;
+}
+
+/* For a worker that drains, until it is killed. */
+static int64_t drain_patience(const struct supervisor *supervisor)
+{
+	return supervisor->configuration->drain_timeout_ms * MILLISECOND + KILL_GRACE;
 }
 
 /* ---- what the service manager is told ---- */
@@ -90,7 +113,11 @@ static void tell_state(struct supervisor *supervisor)
 {
 	char status[STATUS_MAX];
 	unsigned serving = metrics_serving(supervisor->metrics), workers = supervisor->configuration->workers;
-	if (serving > 0)
+	unsigned elders = elders_alive(&supervisor->elders);
+	if (elders > 0)
+		snprintf(status, sizeof status, "%u of %u workers serve, %u of before are left", serving, workers,
+			elders);
+	else if (serving > 0)
 		snprintf(status, sizeof status, "%u of %u workers serve", serving, workers);
 	else
 		snprintf(status, sizeof status, "not serving: %s", metrics_why(supervisor->metrics));
@@ -104,12 +131,30 @@ static void tell_state(struct supervisor *supervisor)
 	memcpy(supervisor->told, status, sizeof status);
 }
 
+/* Those of before are let go as the new ones come. */
+static void relieve_elders(struct supervisor *supervisor)
+{
+	struct elders_order order;
+	while ((order = elders_next(&supervisor->elders, metrics_serving(supervisor->metrics),
+			supervisor->configuration->workers, loop_now(supervisor->loop), drain_patience(supervisor)))
+			.pid) {
+		if (order.number == SIGKILL)
+			log_error("daemon", "process %d, a worker of before, has not ended in time: it is killed",
+				(int)order.pid);
+		kill(order.pid, order.number);
+	}
+	metrics_set_elders(supervisor->metrics, elders_serving(&supervisor->elders));
+}
+
 static void tick(void *context)
 {
 	struct supervisor *supervisor = context;
 	int64_t interval = SECOND;
+	if (!supervisor->stopping)
+		relieve_elders(supervisor);
 	tell_state(supervisor);
-	if (supervisor->reloading && supervisor->ready) {
+	if (supervisor->reloading && supervisor->ready && !supervisor->examiner &&
+		elders_alive(&supervisor->elders) == 0) {
 		supervisor->reloading = false;
 		notify("READY=1");
 	}
@@ -124,10 +169,14 @@ static void tick(void *context)
 
 static void state_changed(evutil_socket_t fd, short what, void *context)
 {
+	struct supervisor *supervisor = context;
 	uint64_t changes;
 	(void)what;
-	if (read(fd, &changes, sizeof changes) == sizeof changes)
-		tell_state(context);
+	if (read(fd, &changes, sizeof changes) != sizeof changes)
+		return;
+	if (!supervisor->stopping)
+		relieve_elders(supervisor);
+	tell_state(supervisor);
 }
 
 /* ---- the end ---- */
@@ -140,11 +189,12 @@ static void kill_rest(void *context)
 			log_error("daemon", "worker %u has not ended in time: it is killed", i + 1);
 	}
 	signal_all(supervisor, SIGKILL);
+	signal_elders(supervisor, SIGKILL);
 }
 
 static void stop_when_alone(struct supervisor *supervisor)
 {
-	if (metrics_alive(supervisor->metrics) == 0)
+	if (metrics_alive(supervisor->metrics) == 0 && elders_alive(&supervisor->elders) == 0)
 		loop_stop(supervisor->loop);
 }
 
@@ -159,7 +209,10 @@ static void begin_stop(struct supervisor *supervisor, int status)
 	for (unsigned i = 0; i < supervisor->configuration->workers; i++)
 		loop_timer_clear(&supervisor->places[i].start);
 	signal_all(supervisor, SIGTERM);
-	loop_timer_set(&supervisor->kill, supervisor->configuration->drain_timeout_ms * MILLISECOND + KILL_GRACE);
+	signal_elders(supervisor, SIGTERM);
+	if (supervisor->examiner)
+		kill(supervisor->examiner, SIGKILL);
+	loop_timer_set(&supervisor->kill, drain_patience(supervisor));
 	stop_when_alone(supervisor);
 }
 
@@ -176,6 +229,13 @@ static void retire(struct place *place, int64_t now)
 			!restart_is_hopeless(&supervisor->places[i].restart, now))
 			return;
 	}
+	if (elders_serving(&supervisor->elders) > 0) {
+		log_error("daemon",
+			"every worker has died %d times within a minute and none has ever served: those of before go "
+			"on serving, and a SIGUSR2 tries again",
+			RESTART_DEATHS);
+		return;
+	}
 	log_error("daemon", "every worker has died %d times within a minute and none has ever served: giving up",
 		RESTART_DEATHS);
 	begin_stop(supervisor, EXIT_FAILURE);
@@ -190,6 +250,7 @@ static void start_worker(void *context)
 		.number = place->number,
 		.supervisor = getpid(),
 		.listeners = supervisor->listeners,
+		.others_serve = anybody_serves(supervisor),
 		.tls = supervisor->tls,
 		.metrics = supervisor->metrics,
 		.changed = supervisor->changed,
@@ -208,6 +269,13 @@ static void start_worker(void *context)
 	place->pid = pid;
 }
 
+/* Whoever was to listen once it serves is all that there is: callers are to be told how it is. */
+static void let_somebody_listen(const struct supervisor *supervisor)
+{
+	if (!supervisor->stopping && !anybody_serves(supervisor))
+		signal_all(supervisor, SIGUSR1);
+}
+
 static void worker_ended(struct place *place, int status)
 {
 	struct supervisor *supervisor = place->supervisor;
@@ -220,6 +288,7 @@ static void worker_ended(struct place *place, int status)
 			WEXITSTATUS(status));
 	place->pid = 0;
 	metrics_worker_ended(supervisor->metrics, place->number);
+	let_somebody_listen(supervisor);
 	tell_state(supervisor);
 	if (!supervisor->stopping) {
 		retire(place, loop_now(supervisor->loop));
@@ -230,14 +299,91 @@ static void worker_ended(struct place *place, int status)
 	stop_when_alone(supervisor);
 }
 
+static void elder_ended(struct supervisor *supervisor, pid_t pid, int status)
+{
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS) {
+		log_error("daemon", "process %d, a worker of before, has not ended in order: status %#x", (int)pid,
+			(unsigned)status);
+		if (supervisor->stopping)
+			supervisor->status = EXIT_FAILURE;
+	}
+	if (supervisor->stopping) {
+		stop_when_alone(supervisor);
+		return;
+	}
+	let_somebody_listen(supervisor);
+	relieve_elders(supervisor);
+	tell_state(supervisor);
+	if (elders_alive(&supervisor->elders) == 0)
+		log_info("daemon", "the workers of before have all ended");
+}
+
+/* ---- a rolling restart ---- */
+
+static void add_elder(struct handover *handover, pid_t pid)
+{
+	if (pid && handover->elder_count < HANDOVER_ELDERS_MAX)
+		handover->elders[handover->elder_count++] = pid;
+}
+
+/* Becomes the program that lies there now. Who never came to serve is of no use to it, and ends. */
+static void hand_over(struct supervisor *supervisor)
+{
+	struct handover handover = {
+		.listeners = *supervisor->listeners,
+		.monitor = supervisor->monitor ? monitor_socket(supervisor->monitor) : -1,
+	};
+	for (unsigned i = 0; i < supervisor->elders.count; i++)
+		add_elder(&handover, supervisor->elders.all[i].pid);
+	for (unsigned i = 0; i < supervisor->configuration->workers; i++) {
+		pid_t pid = supervisor->places[i].pid;
+		if (pid && metrics_state(supervisor->metrics, i + 1) == SERVICE_STARTING)
+			kill(pid, SIGTERM);
+		add_elder(&handover, pid);
+	}
+	log_info("daemon", "handing over to %s", supervisor->program->path);
+	handover_go(&handover, supervisor->program);
+	log_error("daemon", "%s: %s; everything stays as it is", supervisor->program->path, strerror(errno));
+}
+
+static void examined(struct supervisor *supervisor, int status)
+{
+	supervisor->examiner = 0;
+	if (supervisor->stopping)
+		return;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS)
+		hand_over(supervisor);
+	else
+		log_error("daemon", "%s would not start so: everything stays as it is", supervisor->program->path);
+}
+
+static void begin_handover(struct supervisor *supervisor)
+{
+	if (supervisor->examiner)
+		return; /* it looks already */
+	log_info("daemon", "asked to restart the workers one by one: first, `%s check`", supervisor->program->path);
+	notify_reloading();
+	supervisor->reloading = true;
+	pid_t pid = handover_examine(supervisor->program);
+	if (pid > 0)
+		supervisor->examiner = pid;
+	else
+		log_error("daemon", "cannot restart: %s", strerror(errno));
+}
+
 static void reap(struct supervisor *supervisor)
 {
 	int status;
 	pid_t pid;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		struct place *place = place_of(supervisor, pid);
-		if (place) /* else, as process 1 of a container, somebody else's orphan */
+		if (place)
 			worker_ended(place, status);
+		else if (elders_ended(&supervisor->elders, pid))
+			elder_ended(supervisor, pid, status);
+		else if (pid == supervisor->examiner)
+			examined(supervisor, status);
+		/* else, as process 1 of a container, somebody else's orphan */
 	}
 }
 
@@ -255,6 +401,7 @@ static void reload(struct supervisor *supervisor)
 		supervisor->tls = tls;
 	} /* else the workers, who find the same, say why */
 	signal_all(supervisor, SIGHUP);
+	signal_elders(supervisor, SIGHUP);
 }
 
 static void signalled(void *context, int number)
@@ -268,6 +415,12 @@ static void signalled(void *context, int number)
 		if (!supervisor->stopping)
 			reload(supervisor);
 		break;
+	case SIGUSR2:
+		if (!supervisor->stopping)
+			begin_handover(supervisor);
+		break;
+	case SIGUSR1: /* the workers' */
+		break;
 	default:
 		if (!supervisor->stopping)
 			log_info("daemon", "stopping: %s", strsignal(number));
@@ -278,12 +431,15 @@ static void signalled(void *context, int number)
 
 /* ---- birth and death of it all ---- */
 
-static int open_monitor(struct supervisor *supervisor)
+static int open_monitor(struct supervisor *supervisor, int socket)
 {
 	const struct listen_address *address = &supervisor->configuration->metrics_listen;
-	if (address->port == 0)
+	if (address->port == 0) {
+		if (socket >= 0)
+			close(socket);
 		return 0;
-	supervisor->monitor = monitor_new(supervisor->loop, address, supervisor->metrics);
+	}
+	supervisor->monitor = monitor_new(supervisor->loop, address, socket, supervisor->metrics);
 	if (supervisor->monitor)
 		return 0;
 	log_error("daemon", address->is_ipv6 ? "metrics_listen: [%s]:%u: %s" : "metrics_listen: %s:%u: %s",
@@ -291,7 +447,7 @@ static int open_monitor(struct supervisor *supervisor)
 	return -1;
 }
 
-static int prepare(struct supervisor *supervisor)
+static int prepare(struct supervisor *supervisor, const struct handover *handover)
 {
 	unsigned workers = supervisor->configuration->workers;
 	supervisor->changed = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -315,7 +471,9 @@ static int prepare(struct supervisor *supervisor)
 		loop_timer_init(&place->start, supervisor->loop, start_worker, place);
 		loop_timer_set(&place->start, 0);
 	}
-	return open_monitor(supervisor);
+	elders_init(&supervisor->elders, handover);
+	metrics_set_elders(supervisor->metrics, handover->elder_count);
+	return open_monitor(supervisor, handover->monitor);
 }
 
 static void release(struct supervisor *supervisor)
@@ -336,20 +494,27 @@ static void release(struct supervisor *supervisor)
 	listeners_close(supervisor->listeners);
 }
 
-int supervisor_run(const struct configuration *configuration, struct listeners *listeners, SSL_CTX *tls)
+int supervisor_run(const struct configuration *configuration, const struct program *program, struct handover *handover,
+	SSL_CTX *tls)
 {
+	/* The service manager waits for the end of what it was told of before. */
+	bool handed_over = handover->elder_count > 0;
 	struct supervisor supervisor = {
 		.configuration = configuration,
-		.listeners = listeners,
+		.program = program,
+		.listeners = &handover->listeners,
 		.tls = tls,
+		.ready = handed_over,
+		.reloading = handed_over,
 		.watchdog = notify_watchdog(),
 		.status = EXIT_FAILURE,
 	};
 	SSL_CTX_up_ref(tls);
 	signals_block();
-	if (prepare(&supervisor) == 0) {
+	if (prepare(&supervisor, handover) == 0) {
 		log_info("daemon", "needtoknowd " NEEDTOKNOW_VERSION " starts %u workers, process %d",
 			configuration->workers, (int)getpid());
+		reap(&supervisor);
 		tick(&supervisor);
 		if (loop_run(supervisor.loop) != 0)
 			log_error("daemon", "the event loop has failed");

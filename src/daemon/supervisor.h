@@ -2,7 +2,7 @@
 #define NEEDTOKNOW_DAEMON_SUPERVISOR_H
 
 #include "daemon/configuration.h"
-#include "daemon/listeners.h"
+#include "daemon/handover.h"
 
 #include <openssl/ssl.h>
 
@@ -12,14 +12,18 @@
  * database.
  *
  * SIGTERM, SIGINT: the workers drain; who has not ended 5 s after drain_timeout_ms is killed. SIGHUP: the workers read
- * certificate, key, lists and policy again, and those started later start with what was good then.
+ * certificate, key, lists and policy again, and those started later start with what was good then. SIGUSR2: a rolling
+ * restart (handover.h): the program that lies there now and the configuration as it is now are looked at (`check`);
+ * when they are in order, the supervisor becomes that program, starts the workers anew, and has the old ones drain one
+ * by one as the new ones come to serve. While none does, the old ones go on. Counters begin anew then.
  */
 
 /*
- * Until it is told to stop. Closes the listeners' sockets, and takes a reference of its own of `tls`. Returns the exit
+ * Until it is told to stop. Closes the handover's sockets, and takes a reference of its own of `tls`. Returns the exit
  * code: 0 after an orderly stop; 1 when a worker ended otherwise than in order then, when the workers never came to
  * serve, or when it could not start (said in the log).
  */
-int supervisor_run(const struct configuration *configuration, struct listeners *listeners, SSL_CTX *tls);
+int supervisor_run(const struct configuration *configuration, const struct program *program, struct handover *handover,
+	SSL_CTX *tls);
 
 #endif

@@ -23,7 +23,7 @@ struct worker {
 	struct service *service;
 	struct loop_timer publish;
 	int64_t certificate_expiry;
-	bool draining;
+	bool draining, listening;
 };
 
 /* ---- what the supervisor is told ---- */
@@ -53,10 +53,34 @@ static void publish_again(void *context)
 	loop_timer_set(&worker->publish, PUBLISH_INTERVAL);
 }
 
+static int listen_all(struct worker *worker)
+{
+	const struct listeners *listeners = worker->config->listeners;
+	for (int i = 0; i < listeners->count && !worker->listening; i++) {
+		if (service_listen(worker->service, listeners->sockets[i]) != 0)
+			return -1;
+	}
+	worker->listening = true;
+	return 0;
+}
+
+/* With others, who were asked so far. */
+static void join_in(struct worker *worker)
+{
+	if (worker->listening || worker->draining)
+		return;
+	if (listen_all(worker) != 0) {
+		log_error("daemon", "cannot listen: %s", strerror(errno));
+		loop_stop(worker->loop);
+	}
+}
+
 static void state_changed(void *context)
 {
 	struct worker *worker = context;
 	const uint64_t one = 1;
+	if (service_state(worker->service) == SERVICE_SERVING)
+		join_in(worker); /* before the supervisor hears of it, and lets others go */
 	publish(worker);
 	/* It fails when the supervisor has not looked for 2^64 changes. */
 	ssize_t ignored = write(worker->config->changed, &one, sizeof one);
@@ -110,7 +134,10 @@ static void signalled(void *context, int number)
 		reload_tls(worker);
 		service_reload(worker->service);
 		break;
-	default: /* SIGCHLD: it has no children */
+	case SIGUSR1:
+		join_in(worker);
+		break;
+	default: /* SIGCHLD: it has no children. SIGUSR2: the supervisor's, should somebody send it to all of us */
 		break;
 	}
 }
@@ -136,16 +163,6 @@ static struct service_config service_config_of(const struct worker_config *confi
 		.server_limits = configuration->server_limits,
 		.methods = methods,
 	};
-}
-
-static int listen_all(struct worker *worker)
-{
-	const struct listeners *listeners = worker->config->listeners;
-	for (int i = 0; i < listeners->count; i++) {
-		if (service_listen(worker->service, listeners->sockets[i]) != 0)
-			return -1;
-	}
-	return 0;
 }
 
 /* Of everything but the standard streams, only what a worker uses stays open: the supervisor's ports are not its own.
@@ -186,7 +203,7 @@ static int start(struct worker *worker)
 	service_on_state(worker->service, state_changed, worker);
 	loop_timer_init(&worker->publish, worker->loop, publish_again, worker);
 	publish_again(worker);
-	if (listen_all(worker) != 0) {
+	if (!worker->config->others_serve && listen_all(worker) != 0) {
 		log_error("daemon", "cannot listen: %s", strerror(errno));
 		return -1;
 	}

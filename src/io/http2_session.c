@@ -271,6 +271,7 @@ void http2_session_free(struct http2_session *session)
 	/* nghttp2 does not tell of streams that are open when it ends. */
 	nghttp2_session_del(session->nghttp2);
 	session->nghttp2 = NULL;
+	http2_memory_release(&session->memory);
 	for (struct server_stream *stream = session->ready, *next; stream; stream = next) {
 		next = stream->next_ready;
 		stream->ready = false;
@@ -381,6 +382,11 @@ static void end_endless(struct http2_session *session)
 	for (struct server_stream *stream = session->streams; stream; stream = stream->next)
 		if (stream->kind == SERVER_METHOD_ENDLESS && !stream->ended)
 			stream_take_back(stream, &shutting_down);
+}
+
+bool http2_session_is_used(const struct http2_session *session)
+{
+	return nghttp2_session_get_last_proc_stream_id(session->nghttp2) > 0;
 }
 
 void http2_session_drain(struct http2_session *session)

@@ -106,6 +106,8 @@ void http2_session_expect_progress(struct http2_session *session);
 /* Neither side has anything more to say. */
 bool http2_session_finished(const struct http2_session *session);
 
+/* Has the peer ever opened a stream? */
+bool http2_session_is_used(const struct http2_session *session);
 /* The first GOAWAY; the second follows when the peer has seen it, or with http2_session_drain_now(). */
 void http2_session_drain(struct http2_session *session);
 void http2_session_drain_now(struct http2_session *session);

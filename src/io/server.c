@@ -120,10 +120,11 @@ static int server_flush(void *context)
 	return told;
 }
 
-static void server_second_goaway(void *context)
+static void server_goaway(void *context)
 {
 	struct server *server = context;
-	server_connections_drain_now(&server->connections);
+	server_connections_drain_on(&server->connections);
+	loop_timer_set(&server->goaway_timer, GOAWAY_INTERVAL_MS * MILLISECOND);
 }
 
 static void server_end(void *context)
@@ -145,7 +146,7 @@ struct server *server_new(struct loop *loop, const struct server_config *config,
 	server_limits_complete(&connections->host.limits);
 	server_set_tls(server, config->tls);
 	loop_timer_init(&server->accept_timer, loop, server_accept_anew, server);
-	loop_timer_init(&server->goaway_timer, loop, server_second_goaway, server);
+	loop_timer_init(&server->goaway_timer, loop, server_goaway, server);
 	loop_timer_init(&server->drain_timer, loop, server_end, server);
 	server->hook = (struct loop_hook){ .run = server_flush, .context = server };
 	loop_hook_add(loop, LOOP_PHASE_SERVER, &server->hook);

@@ -43,6 +43,7 @@ struct server_connection {
 	int64_t turn; /* the turn that these are of */
 	unsigned records;
 	struct http2_session *session; /* from the end of the handshake */
+	bool told; /* the first GOAWAY */
 	struct identity caller;
 };
 
@@ -274,6 +275,7 @@ static void established(struct server_connection *connection)
 		return;
 	}
 	bool named = tls_peer_identity(connection->tls.ssl, connections->host.trust_domain, &connection->caller) == 0;
+	tls_forget_peer_key(connection->tls.ssl);
 	connection->session =
 		http2_session_new(&connections->host, named ? &connection->caller : NULL, wake, connection);
 	if (!connection->session) {
@@ -477,21 +479,29 @@ void server_connections_release(struct server_connections *connections)
 	http2_host_release(&connections->host);
 }
 
+static void tell(struct server_connection *connection)
+{
+	connection->told = true;
+	http2_session_drain(connection->session);
+}
+
 void server_connections_drain(struct server_connections *connections)
+{
+	for (struct server_connection *connection = connections->all; connection; connection = connection->next)
+		if (connection->state == CONNECTION_OPEN && http2_session_is_used(connection->session))
+			tell(connection);
+}
+
+void server_connections_drain_on(struct server_connections *connections)
 {
 	for (struct server_connection *connection = connections->all; connection; connection = connection->next) {
 		if (connection->state == CONNECTION_HANDSHAKES)
 			close_now(connection);
-		else if (connection->state == CONNECTION_OPEN)
-			http2_session_drain(connection->session);
-	}
-}
-
-void server_connections_drain_now(struct server_connections *connections)
-{
-	for (struct server_connection *connection = connections->all; connection; connection = connection->next)
-		if (connection->state == CONNECTION_OPEN && connection->session->draining)
+		else if (connection->state == CONNECTION_OPEN && !connection->told)
+			tell(connection);
+		else if (connection->state == CONNECTION_OPEN && connection->session->draining)
 			http2_session_drain_now(connection->session);
+	}
 }
 
 void server_connections_end(struct server_connections *connections)

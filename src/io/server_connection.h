@@ -41,9 +41,11 @@ void server_connection_new(struct server_connections *connections, int fd);
  */
 bool server_connections_flush(struct server_connections *connections);
 
+/* The first GOAWAY. Not to who has just come and asked for nothing yet: a client takes that for an outage. */
 void server_connections_drain(struct server_connections *connections);
-/* The second GOAWAY, for those that did not show that they have seen the first. */
-void server_connections_drain_now(struct server_connections *connections);
+/* To be repeated: the second GOAWAY, for those that did not show that they have seen the first; the first, for those
+ * that still ask for nothing; and who is not open yet is closed. */
+void server_connections_drain_on(struct server_connections *connections);
 /* What is left ends with UNAVAILABLE and is closed. */
 void server_connections_end(struct server_connections *connections);
 void server_connections_close_recipient(
