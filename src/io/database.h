@@ -11,7 +11,7 @@
 
 /*
  * One non-blocking connection to PostgreSQL in pipeline mode, which reconnects by itself with jittered back-off (0.1 s
- * to 5 s). Work is a queue of segments: a run of prepared statements ended by one Sync. What is queued in one turn of
+ * to 2 s). Work is a queue of segments: a run of prepared statements ended by one Sync. What is queued in one turn of
  * the loop leaves as one write (LOOP_PHASE_DATABASE). Parameters and results are binary.
  */
 struct database;
@@ -27,7 +27,7 @@ struct statement {
 struct database_config {
 	const char *name; /* in log lines, and application_name: `state`, `source`, ... */
 	const char *conninfo; /* a libpq URI or keyword string; may name several hosts */
-	uint32_t connect_timeout_ms; /* [5000] */
+	uint32_t connect_timeout_ms; /* [5000; 2000 where there are several hosts] the string's connect_timeout counts more */
 	uint32_t lock_timeout_ms; /* [0: the server's] set on the session */
 	uint32_t statement_timeout_ms; /* [0: the server's] set on the session */
 	/* Not answered in this time after it was sent: the connection is closed and its segments are LOST. [30000] */

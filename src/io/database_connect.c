@@ -6,10 +6,12 @@
 #include <assert.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define BACK_OFF_SHORTEST INT64_C(200000) /* the wait is between half of it and all of it */
-#define BACK_OFF_LONGEST INT64_C(5000000)
+#define BACK_OFF_LONGEST INT64_C(2000000) /* a fail-over is to be noticed within seconds, however long it took */
+#define ATTEMPT_OF_SEVERAL INT64_C(2000000) /* where another host may answer, one that does not is not waited for */
 #define ADDRESSES_MAX 16 /* of one name */
 #define SETTINGS_MAX 96 /* of a connection; libpq 15 knows 46 */
 
@@ -24,9 +26,15 @@ static void enter(struct database *database, enum database_state state, int64_t 
 		loop_timer_clear(&database->timer);
 }
 
+/* For one attempt. As libpq would, which knows no clock when it does not block: `connect_timeout`, at least 2 s. */
 static int64_t connect_timeout(const struct database *database)
 {
-	return (int64_t)database->config.connect_timeout_ms * 1000;
+	int64_t longest = (int64_t)database->config.connect_timeout_ms * 1000;
+	const char *asked = database_hosts_setting(&database->hosts, "connect_timeout");
+	long seconds = asked ? strtol(asked, NULL, 10) : 0;
+	if (seconds > 0 && seconds < INT32_MAX)
+		return (seconds < 2 ? 2 : seconds) * INT64_C(1000000);
+	return database->hosts.count > 1 && longest > ATTEMPT_OF_SEVERAL ? ATTEMPT_OF_SEVERAL : longest;
 }
 
 static int64_t answer_timeout(const struct database *database)
@@ -506,7 +514,7 @@ void database_on_timer(void *context)
 		break;
 	case STATE_CONNECTING:
 		snprintf(reason, sizeof reason, "connecting to %s took over %u ms", PQhost(database->connection),
-			(unsigned)database->config.connect_timeout_ms);
+			(unsigned)(connect_timeout(database) / 1000));
 		connect_failed(database, reason);
 		break;
 	case STATE_SETTING_UP:

@@ -145,6 +145,7 @@ struct database *rulebook_view(struct rulebook *rulebook, const struct policy_so
 			.conninfo = rulebook->source_dsn,
 			.statement_timeout_ms = service_config(rulebook->service)->limits.source_timeout_ms,
 			.lock_timeout_ms = service_config(rulebook->service)->limits.source_timeout_ms,
+			.answer_timeout_ms = 2 * service_config(rulebook->service)->limits.source_timeout_ms + 6000,
 			.keyed_plans = true,
 			.wipe = true,
 		};

@@ -27,6 +27,7 @@
 
 #define CHANNEL "needtoknow"
 #define STATE_TIMEOUT_MS 5000
+#define SILENCE_MS 10000 /* a server that hangs is given up for another */
 #define AUDIT_TIMEOUT_MS 20000
 #define FINISH_MS 2000
 #define NEWS_INTERVAL INT64_C(20000)
@@ -461,6 +462,22 @@ static void state_down(void *context)
 	service_changed(context);
 }
 
+static void greeted(void *context, const struct database_outcome *outcome)
+{
+	(void)context;
+	(void)outcome; /* lost: the next connection greets again */
+}
+
+/* News of nothing: whoever was alone until now, and told nobody of its trains, learns that somebody listens. */
+static void greet(struct service *service)
+{
+	char payload[40];
+	int length = snprintf(payload, sizeof payload, "0 %s", service->name);
+	database_open(service->listener);
+	database_add(service->listener, &sql_train_notify, (struct parameter[]){ { payload, (size_t)length } });
+	database_send(service->listener, greeted, service);
+}
+
 /* Others have committed, or the channel was deaf for a while. Under load they commit hundreds of times a second: once
  * in a while is enough. */
 static void notified(void *context, const char *payload)
@@ -470,6 +487,10 @@ static void notified(void *context, const char *payload)
 	struct train_news said = { .policy = true, .recipients = true };
 	if (payload && !train_news_read(payload, &said) && !strcmp(said.sender, service->name))
 		return;
+	if (!payload)
+		greet(service);
+	else if (service->train)
+		train_notify(service->train, service->name);
 	if (said.policy && service->train)
 		rulebook_outdated(service->rulebook);
 	if (said.recipients && service->have_secret)
@@ -497,16 +518,16 @@ static void counted(void *context, const struct database_outcome *outcome)
 }
 
 /* Other workers, here or on other machines, are told of our trains; a worker that is alone tells nobody, since NOTIFY
- * is not free. */
+ * is not free. Asked where we listen: who hears nothing from a server that hangs would not miss it. */
 static void take_census(void *context)
 {
 	struct service *service = context;
 	loop_timer_set(&service->census, CENSUS_INTERVAL);
-	if (!service->train || !database_up(service->state))
+	if (!service->train || !database_up(service->listener))
 		return;
-	database_open(service->state);
-	database_add(service->state, &sql_listeners, NULL);
-	database_send(service->state, counted, service);
+	database_open(service->listener);
+	database_add(service->listener, &sql_listeners, NULL);
+	database_send(service->listener, counted, service);
 }
 
 static int turn_end(void *context)
@@ -538,8 +559,11 @@ static void connect_databases(struct service *service)
 	struct database_config state = { .name = "state",
 		.conninfo = config->state_dsn,
 		.statement_timeout_ms = STATE_TIMEOUT_MS,
+		.answer_timeout_ms = SILENCE_MS,
 		.keyed_plans = true };
-	struct database_config listener = { .name = "listen", .conninfo = config->state_dsn, .listen = CHANNEL };
+	struct database_config listener = {
+		.name = "listen", .conninfo = config->state_dsn, .answer_timeout_ms = SILENCE_MS, .listen = CHANNEL
+	};
 	struct database_handler handler = {
 		.on_up = state_up, .on_down = state_down, .context = service, .on_trouble = service_trouble
 	};
