@@ -15,6 +15,7 @@
 #include "cli/receive.h"
 #include "cli/recipient.h"
 #include "cli/share.h"
+#include "cli/suspension.h"
 #include "cli/verify.h"
 #include "pure/nearest.h"
 
@@ -206,7 +207,7 @@ const struct command commands[] = {
 		.run = recipient_put_run },
 	{ .name = "recipient get",
 		.group = "Recipients (role admin)",
-		.summary = "Show a recipient",
+		.summary = "Show a recipient and its devices",
 		.operand = "RECIPIENT_ID",
 		.examples = "  needtoknow recipient get sparkle\n",
 		.flags = recipient_get_flags,
@@ -219,6 +220,39 @@ const struct command commands[] = {
 		.flags = recipient_list_flags,
 		.connects = true,
 		.run = recipient_list_run },
+	{ .name = "recipient suspend",
+		.group = "Recipients (role admin)",
+		.summary = "Send a recipient nothing more, and withdraw all that is live",
+		.operand = "RECIPIENT_ID",
+		.details =
+			"It is answered when nothing is live any more. What was withdrawn stays so: after `recipient "
+			"resume` a booking is shared anew.\nIts devices are still told what to delete, and may confirm "
+			"it.",
+		.examples = "  needtoknow recipient suspend sparkle --reason 'breach reported on 3 March'\n",
+		.flags = recipient_suspend_flags,
+		.connects = true,
+		.run = recipient_suspend_run },
+	{ .name = "recipient resume",
+		.group = "Recipients (role admin)",
+		.summary = "Let a suspended recipient be sent things again",
+		.operand = "RECIPIENT_ID",
+		.examples = "  needtoknow recipient resume sparkle\n",
+		.flags = recipient_resume_flags,
+		.connects = true,
+		.run = recipient_resume_run },
+	{ .name = "recipient revoke-device",
+		.group = "Recipients (role admin)",
+		.summary = "Send a lost device nothing more, and order it to delete what it has",
+		.operand = "RECIPIENT_ID",
+		.second_operand = "DEVICE",
+		.details =
+			"DEVICE is the name in its certificate (`default` where that has none); `recipient get` lists "
+			"those that were seen. For good: a phone\nthat was found again gets a certificate with another "
+			"name. What it had not acknowledged goes to the recipient's other devices.",
+		.examples = "  needtoknow recipient revoke-device sparkle phone-2\n",
+		.flags = recipient_revoke_device_flags,
+		.connects = true,
+		.run = recipient_revoke_device_run },
 	{ .name = "policy reload",
 		.group = "Policy in force (role admin)",
 		.summary = "Put the service's policy file in force, if it is the one that was approved",

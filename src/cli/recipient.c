@@ -97,10 +97,12 @@ static enum exit_code read_put(const struct invocation *invocation, struct put *
 	return EXIT_OK;
 }
 
-static void show_recipient(const Needtoknow__V1__Recipient *recipient)
+void recipient_show(const Needtoknow__V1__Recipient *recipient)
 {
 	char time[OUTPUT_TIME_MAX];
 
+	if (recipient == NULL)
+		return;
 	printf("%s", output_style(stdout, STYLE_BOLD));
 	output_text(stdout, recipient->recipient_id);
 	printf("%s%s%s%s\n", output_style(stdout, STYLE_PLAIN), output_style(stdout, STYLE_BAD),
@@ -118,15 +120,22 @@ static void show_recipient(const Needtoknow__V1__Recipient *recipient)
 		output_line(stdout, "services", "none");
 }
 
-static enum exit_code print_recipient(const struct invocation *invocation, const Needtoknow__V1__Recipient *recipient,
-	const Needtoknow__V1__Receipt *receipt, const ProtobufCMessage *response)
+static void show_devices(const Needtoknow__V1__GetRecipientResponse *response)
 {
-	if (flag_given(invocation, "json"))
-		return output_json_line(output_json(response)) == 0 ? EXIT_OK : EXIT_FAILED;
-	if (recipient != NULL)
-		show_recipient(recipient);
-	show_receipt(receipt);
-	return EXIT_OK;
+	static const char *const headings[] = { "DEVICE", "FIRST SEEN", "REVOKED" };
+	struct table *table = table_new(headings, sizeof headings / sizeof headings[0]);
+	char time[OUTPUT_TIME_MAX];
+
+	for (size_t i = 0; i < response->n_devices; i++) {
+		table_cell(table, response->devices[i]->device);
+		table_cell(table, output_time(response->devices[i]->first_seen_at, time));
+		table_cell(table,
+			response->devices[i]->revoked_at ? output_time(response->devices[i]->revoked_at, time) : "");
+	}
+	if (response->n_devices > 0)
+		printf("\n");
+	table_print(table, stdout);
+	table_free(table);
 }
 
 enum exit_code recipient_put_run(const struct invocation *invocation)
@@ -142,10 +151,14 @@ enum exit_code recipient_put_run(const struct invocation *invocation)
 	client = failure_connect(invocation, &code);
 	if (client == NULL)
 		goto out;
-	if (needtoknow_put_recipient(client, &put.request, &response, &status) == 0)
-		code = print_recipient(invocation, response->recipient, response->receipt, &response->base);
-	else
+	if (needtoknow_put_recipient(client, &put.request, &response, &status) != 0) {
 		code = failure_report(invocation, &status);
+	} else if (flag_given(invocation, "json")) {
+		code = output_json_line(output_json(&response->base)) == 0 ? EXIT_OK : EXIT_FAILED;
+	} else {
+		recipient_show(response->recipient);
+		show_receipt(response->receipt);
+	}
 out:
 	needtoknow_client_free(client);
 	words_release(&put.services);
@@ -163,10 +176,14 @@ enum exit_code recipient_get_run(const struct invocation *invocation)
 	if (client == NULL)
 		return code;
 	request.recipient_id = operand_text(invocation);
-	if (needtoknow_get_recipient(client, &request, &response, &status) == 0)
-		code = print_recipient(invocation, response->recipient, NULL, &response->base);
-	else
+	if (needtoknow_get_recipient(client, &request, &response, &status) != 0) {
 		code = failure_report(invocation, &status);
+	} else if (flag_given(invocation, "json")) {
+		code = output_json_line(output_json(&response->base)) == 0 ? EXIT_OK : EXIT_FAILED;
+	} else {
+		recipient_show(response->recipient);
+		show_devices(response);
+	}
 	needtoknow_client_free(client);
 	return code;
 }
