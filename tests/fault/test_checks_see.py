@@ -219,6 +219,12 @@ def new_twice():
     return story
 
 
+def acknowledged_twice():
+    story = good()
+    story.acknowledge(Line(0, "", "", 0, disclosure="kept", recipient="any", device="two", delivery="delivery 1"))
+    return story
+
+
 def given_to_both():
     story = good()
     line = story.line("REASSIGNED", disclosure="kept", recipient="any", reason="REASSIGNED", booking_ref=story.history.lines[0].booking_ref)
@@ -253,6 +259,7 @@ POSSIBLE = {
     "an end before its time": with_line("EXPIRED", disclosure="kept", recipient="any", reason="EXPIRED"),
     "a second end": with_line("EXPIRED", disclosure="cancelled", recipient="any", reason="EXPIRED"),
     "a withdrawal of what is live": with_line("WITHDRAWN", disclosure="kept", recipient="any", device="one"),
+    "a second acknowledgement": acknowledged_twice,
     "an acknowledgement of nothing": with_line("ACKNOWLEDGED", disclosure="kept", recipient="any", delivery="none"),
     "a confirmation without a withdrawal": with_line("DELETION_CONFIRMED", disclosure="kept", recipient="any", device="one"),
     "a move of what has ended": with_line("RESCHEDULED", disclosure="cancelled", recipient="any"),

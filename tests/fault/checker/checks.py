@@ -75,10 +75,9 @@ class Ledger:
     def at(self, index):
         return self.lines[index] if 0 <= index < len(self.lines) else None
 
-    def expires_at(self, disclosure):
-        """Its last one."""
-        return max((line for line in self.of_disclosure[disclosure] if line.kind in ("SHARED", "RESCHEDULED")),
-                   key=lambda line: line.index).expires_at
+    def expiries(self, disclosure):
+        """What it had one after the other, as it was moved."""
+        return [line.expires_at for line in self.of_disclosure[disclosure] if line.kind in ("SHARED", "RESCHEDULED")]
 
 
 def commitment(key, delivery, values):
@@ -167,6 +166,7 @@ class Model:
         self.holders = {}         # {disclosure: devices that were sent something}
         self.first = {}           # where each release was new
         self.sent = {}            # {delivery: its first line}
+        self.waiting = set()      # deliveries that were not acknowledged since they were last sent
         self.seen = set()         # what may be there once
         self.every = set(history.every_device)
         # What clients were told of due times, by the entry that made them so.
@@ -177,6 +177,10 @@ class Model:
         if (line.kind, *what) in self.seen:
             yield f"a second time for {what}"
         self.seen.add((line.kind, *what))
+
+    def _place(self, line, *what):
+        """Of a recipient of which each device gets everything, each counts for itself."""
+        return (*what, line.device if line.recipient in self.every else "")
 
     def _live(self, line):
         if line.disclosure not in self.owner:
@@ -214,19 +218,22 @@ class Model:
             yield f"{line.release} of {line.disclosure} is due {early / SECOND} s later"
         if not line.fields or not line.commitment or not line.delivery:
             yield "it does not say what"
-        place = (line.disclosure, line.release, line.device if line.recipient in self.every else "")
+        place = self._place(line, line.disclosure, line.release)
         if line.reason == "NEW" and place in self.first:
             yield f"{place} was sent before, at {self.first[place]}, and this does not say that it is a repeat"
         if line.reason == "REPEATED" and line.delivery not in self.sent:
             yield f"{line.delivery} is repeated and never was sent"
         self.first.setdefault(place, line.index)
         self.sent.setdefault(line.delivery, line)
+        self.waiting.add(self._place(line, line.delivery))
         self.holders.setdefault(line.disclosure, set()).add(line.device)
 
     def acknowledged(self, line):
-        yield from self._once(line, line.delivery, line.device)
         if line.delivery not in self.sent or self.sent[line.delivery].recipient != line.recipient:
             yield f"{line.delivery} was not sent to {line.recipient}"
+        elif self._place(line, line.delivery) not in self.waiting:
+            yield f"a second time for {line.delivery}, which was not sent again meanwhile"
+        self.waiting.discard(self._place(line, line.delivery))
 
     def _end(self, line):
         yield from self._live(line)
@@ -323,8 +330,8 @@ def untrue(operation, disclosure, state, seen, ledger):
     if state == "ACTIVE":
         if end is not None and end.index <= seen:
             yield f"{describe(operation)} says that {disclosure} is active; its end {end.index} had been seen"
-    elif state == "EXPIRED" and disclosure in ledger.shared and ledger.expires_at(disclosure) <= until:
-        return  # by the clock, whether the line is there already or not
+    elif state == "EXPIRED" and any(expiry <= until for expiry in ledger.expiries(disclosure)):
+        return  # by the clock, whether the line is there already or not; a second before it nothing is sent any more
     elif end is None or end.at > until:
         yield f"{describe(operation)} says that {disclosure} is {state}; its end is {end}"
 
@@ -550,7 +557,7 @@ def everything_happened(history):
     """P4, P6: what was due was delivered, what ended was withdrawn from and deleted by every device that held it."""
     ledger, now = Ledger(history), history.finished * SECOND
     for disclosure in ledger.shared:
-        if disclosure not in ledger.end and ledger.expires_at(disclosure) < now - OVERDUE * SECOND:
+        if disclosure not in ledger.end and ledger.expiries(disclosure)[-1] < now - OVERDUE * SECOND:
             yield f"{disclosure} has expired, and the ledger does not say so"
     delivered = {(line.disclosure, line.release) for line in ledger.of_kind["DELIVERED"]}
     windows = {}

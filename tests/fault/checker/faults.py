@@ -106,8 +106,12 @@ class Injector:
         with self.manager.lock:
             self.sandbox.kill()
 
-    def restart_in_order(self, *_):
+    def end_daemon(self, *_):
         send(self.sandbox.pid, signal.SIGTERM)
+
+    def roll(self, *_):
+        """Another program under the same sockets; whether it has all worked is the next faults' affair."""
+        send(self.sandbox.pid, signal.SIGUSR2)
 
     # PostgreSQL.
 
@@ -197,7 +201,8 @@ KINDS = {
     "stop a worker for a while": (12, Injector.stop_worker),
     "kill -9 the supervisor": (4, Injector.kill_supervisor),
     "kill -9 the daemon": (6, Injector.kill_daemon),
-    "end the daemon in order": (4, Injector.restart_in_order),
+    "end the daemon in order": (4, Injector.end_daemon),
+    "replace the daemon's program": (6, Injector.roll),
     "kill -9 a process of PostgreSQL": (8, Injector.kill_backend),
     "kill -9 PostgreSQL": (6, Injector.kill_postgres),
     "stop PostgreSQL at once": (4, Injector.stop_postgres),

@@ -169,7 +169,8 @@ class Run:
         injector = Injector(stage.sandbox, stage.pair, stage.clients, stage.databases, stage.manager)
         started = time.monotonic()
         injector.run(plan(self.options.seed, self.options.faults, self.options.kinds), self.say)
-        self.counts["faults"] = sum(injector.done.values())
+        self.done = injector.done
+        self.counts["faults"] = sum(self.done.values())
         self.say(f"{self.counts['faults']} faults in {time.monotonic() - started:.0f} s")
 
     def _settle(self):
@@ -194,7 +195,8 @@ class Run:
 
     def _count(self):
         for line in self.history.lines:
-            self.counts[line.kind] = self.counts.get(line.kind, 0) + 1
+            for name in {line.kind, line.reason if line.kind == "DELIVERED" else line.kind}:
+                self.counts[name] = self.counts.get(name, 0) + 1
         for operation in self.history.operations:
             name = f"{operation.kind} {operation.outcome}"
             self.counts[name] = self.counts.get(name, 0) + 1
