@@ -3,6 +3,7 @@
 #include "cli/audit_overdue.h"
 #include "cli/audit_register.h"
 #include "cli/audit_report.h"
+#include "cli/change.h"
 #include "cli/checkpoint.h"
 #include "cli/command.h"
 #include "cli/disclosure.h"
@@ -66,6 +67,38 @@ const struct command commands[] = {
 		.flags = disclosure_list_flags,
 		.connects = true,
 		.run = disclosure_list_run },
+	{ .name = "disclosure reschedule",
+		.group = "Sharing (role booking)",
+		.summary = "Move a booking's window, and with it what is still to be sent",
+		.operand = "DISCLOSURE_ID",
+		.details = "What was sent stays sent; it is sent once more with the new times.\n" TIMES,
+		.examples = "  needtoknow disclosure reschedule 0a44cf42-4f0e-4d0c-9a15-5a3d6a1c6c59 --from +1d --to "
+			    "now+26h\n",
+		.flags = disclosure_reschedule_flags,
+		.connects = true,
+		.run = disclosure_reschedule_run },
+	{ .name = "disclosure revoke",
+		.group = "Sharing (role booking)",
+		.summary = "End a disclosure, or all of a booking, and have deleted what was sent",
+		.operand = "ID",
+		.details = "Once it is answered nothing of it is sent any more. Each device that was sent something is "
+			   "ordered to delete it.",
+		.examples = "  needtoknow disclosure revoke 0a44cf42-4f0e-4d0c-9a15-5a3d6a1c6c59 --reason 'no show'\n"
+			    "  needtoknow disclosure revoke B000001 --booking --reason cancelled\n",
+		.flags = disclosure_revoke_flags,
+		.connects = true,
+		.run = disclosure_revoke_run },
+	{ .name = "disclosure reassign",
+		.group = "Sharing (role booking)",
+		.summary = "Give a booking to another recipient, and have deleted what the first was sent",
+		.operand = "DISCLOSURE_ID",
+		.details = "In one step: never both, never neither. Refused as a whole when it could not be shared "
+			   "with the other.",
+		.examples =
+			"  needtoknow disclosure reassign 0a44cf42-4f0e-4d0c-9a15-5a3d6a1c6c59 --recipient verdure\n",
+		.flags = disclosure_reassign_flags,
+		.connects = true,
+		.run = disclosure_reassign_run },
 	{ .name = "receive",
 		.group = "Receiving (role recipient)",
 		.summary = "Receive what is due, acknowledge it, and delete it in time",

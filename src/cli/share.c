@@ -1,18 +1,15 @@
 #include "cli/share.h"
 
+#include "cli/booking_request.h"
 #include "cli/failure.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/show.h"
 #include "pure/decision.h"
-#include "pure/identifier.h"
-#include "pure/time.h"
 
 #include <needtoknow/methods.h>
 
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define BOOKING_FLAGS                                                                                                  \
 	{ "booking", "ID", "the booking, as the booking system numbers it", true },                                    \
@@ -26,40 +23,10 @@
 	}
 
 const struct flag share_flags[] = {
-	{ "request-id", "ID", "repeats with the same id do it once [random, printed]", false },
+	REQUEST_ID_FLAG,
 	BOOKING_FLAGS,
 };
 const struct flag explain_flags[] = { BOOKING_FLAGS };
-
-/* `from` and `to` of the command line. */
-struct window {
-	Google__Protobuf__Timestamp starts_at, ends_at;
-};
-
-static enum exit_code read_window(const struct invocation *invocation, struct window *out)
-{
-	int64_t from = TIME_NONE, to = TIME_NONE;
-	enum exit_code code = options_time(invocation, "from", &from, stderr);
-
-	if (code == EXIT_OK)
-		code = options_time(invocation, "to", &to, stderr);
-	if (code != EXIT_OK)
-		return code;
-	time_to_timestamp(from, &out->starts_at);
-	time_to_timestamp(to, &out->ends_at);
-	return EXIT_OK;
-}
-
-static void random_id(char out[UUID_TEXT_LENGTH + 1])
-{
-	unsigned char uuid[16];
-
-	if (getentropy(uuid, sizeof uuid) != 0)
-		abort(); /* a kernel without random numbers; two requests must not have one id */
-	uuid[6] = (unsigned char)((uuid[6] & 0x0F) | 0x40); /* RFC 9562, version 4 */
-	uuid[8] = (unsigned char)((uuid[8] & 0x3F) | 0x80);
-	uuid_format(uuid, out);
-}
 
 static enum exit_code print_share(
 	const struct invocation *invocation, const char *request_id, const Needtoknow__V1__ShareResponse *response)
@@ -84,31 +51,24 @@ enum exit_code share_run(const struct invocation *invocation)
 	struct needtoknow_client *client;
 	struct window window;
 	char request_id[UUID_TEXT_LENGTH + 1];
-	enum exit_code code = read_window(invocation, &window);
+	enum exit_code code = booking_window(invocation, &window);
 
 	if (code != EXIT_OK)
 		return code;
 	client = failure_connect(invocation, &code);
 	if (client == NULL)
 		return code;
-	request.request_id = flag_text(invocation, "request-id");
-	if (request.request_id == NULL) {
-		random_id(request_id);
-		request.request_id = request_id;
-	}
+	request.request_id = booking_request_id(invocation, request_id);
 	request.booking_id = flag_text(invocation, "booking");
 	request.subject_id = flag_text(invocation, "subject");
 	request.recipient_id = flag_text(invocation, "recipient");
 	request.service = flag_text(invocation, "service");
 	request.starts_at = &window.starts_at;
 	request.ends_at = &window.ends_at;
-	if (needtoknow_share(client, &request, &response, &status) == 0) {
+	if (needtoknow_share(client, &request, &response, &status) == 0)
 		code = print_share(invocation, request.request_id, response);
-	} else {
-		code = failure_report(invocation, &status);
-		if (code == EXIT_UNAVAILABLE)
-			fprintf(stderr, "  the request was --request-id %s\n", request.request_id);
-	}
+	else
+		code = booking_request_failed(invocation, &status, request.request_id);
 	needtoknow_client_free(client);
 	return code;
 }
@@ -148,7 +108,7 @@ enum exit_code explain_run(const struct invocation *invocation)
 	struct needtoknow_status status;
 	struct needtoknow_client *client;
 	struct window window;
-	enum exit_code code = read_window(invocation, &window);
+	enum exit_code code = booking_window(invocation, &window);
 
 	if (code != EXIT_OK)
 		return code;
