@@ -27,7 +27,8 @@ struct statement {
 struct database_config {
 	const char *name; /* in log lines, and application_name: `state`, `source`, ... */
 	const char *conninfo; /* a libpq URI or keyword string; may name several hosts */
-	uint32_t connect_timeout_ms; /* [5000; 2000 where there are several hosts] the string's connect_timeout counts more */
+	uint32_t connect_timeout_ms; /* [5000; 2000 where there are several hosts] the string's connect_timeout counts
+					more */
 	uint32_t lock_timeout_ms; /* [0: the server's] set on the session */
 	uint32_t statement_timeout_ms; /* [0: the server's] set on the session */
 	/* Not answered in this time after it was sent: the connection is closed and its segments are LOST. [30000] */

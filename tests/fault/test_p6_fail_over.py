@@ -124,11 +124,12 @@ def test_p6_a_fail_over_under_load_loses_nothing_that_was_answered_and_service_r
 def test_p5_the_ledger_is_signed_on_after_a_fail_over(world):
     """The standby has everything that was signed: its tree goes on where the signed one was."""
     size = lambda: world.sandbox.query("SELECT max(size) FROM needtoknow.checkpoint")[0][0] or 0
-    world.share(world.person(), world.recipient())
+    recipient = world.recipient()
+    world.share(world.person(), recipient)
     until(lambda: size() == ledger.size(world.sandbox), 10, "a signed ledger")
     before = size()
     world.pair.fail_over()
-    world.wait_sharing(world.person(), world.recipient())
+    world.wait_sharing(world.person(), recipient)
     until(lambda: size() > before and size() == ledger.size(world.sandbox), 20, "a checkpoint from the new primary")
 
 
@@ -165,6 +166,24 @@ def test_p6_a_cancelled_wait_for_the_standby_is_no_ok(world, then):
     assert again.receipt == answer.receipt
     each_is_there(world, recipient, [answer])
     recipient.acknowledge(*recipient.drain())
+
+
+def test_p6_a_primary_that_hangs_is_left_for_the_one_that_answers(world):
+    """Its machine takes connections and says nothing; the standby is promoted once its lease is over, 12 s here."""
+    recipient, pair = world.recipient(), world.pair
+    old = pair.primary
+    with recipient.receive(max_unacknowledged=1024), Bookings(world, recipient) as bookings:
+        bookings.some(20)
+        old.signal(signal.SIGSTOP)
+        stopped = time.monotonic()
+        try:
+            until(lambda: time.monotonic() > stopped + 12, 20)
+            pair.promote(fenced=False)
+            assert bookings.answered_after(pair.promoted) < RESUMED_WITHIN
+            bookings.some(20)
+        finally:
+            old.kill()
+    each_is_there(world, recipient, [answer for *_, answer in bookings.answers])
 
 
 def test_p6_an_old_primary_that_still_lives_answers_nobody(world):

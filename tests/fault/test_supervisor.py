@@ -221,6 +221,46 @@ def test_the_service_manager_is_told(start):
         assert daemon.end() == 0
 
 
+def test_the_service_manager_is_told_of_a_rolling_restart(start):
+    """It is the same process, and ready once the last worker of before has ended."""
+    name = f"\0needtoknow-test-{os.getpid()}-{time.monotonic_ns()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(name)
+        manager.settimeout(20)
+        said = []
+
+        def wait_for(line):
+            while line not in said:
+                said.extend(manager.recv(4096).decode().splitlines())
+            said.remove(line)
+
+        daemon = start([("workers", 2)], environment={"NOTIFY_SOCKET": "@" + name[1:], "WATCHDOG_USEC": "2000000"})
+        wait_for("STATUS=2 of 2 workers serve")
+        old = children_of(daemon.pid)
+        said.clear()
+        os.kill(daemon.pid, signal.SIGUSR2)
+        wait_for("RELOADING=1")
+        wait_for("STATUS=0 of 2 workers serve, 2 of before are left")
+        wait_for("READY=1")
+        assert "STOPPING=1" not in said
+        assert not any(alive(pid) for pid in old) and len(children_of(daemon.pid)) == 2
+        wait_for("WATCHDOG=1")
+        assert daemon.metric("needtoknow_workers_of_before") == 0
+
+
+def test_a_signal_for_the_supervisor_alone_harms_no_worker(start):
+    """`systemctl kill` without --kill-whom=main reaches everybody."""
+    daemon = start([("workers", 2)])
+    daemon.ready()
+    workers = children_of(daemon.pid)
+    for pid in workers:
+        os.kill(pid, signal.SIGUSR2)
+        os.kill(pid, signal.SIGUSR1)
+    os.kill(daemon.pid, signal.SIGUSR1)
+    until(lambda: daemon.metric("needtoknow_worker_serving") == 2, 10)
+    assert children_of(daemon.pid) == workers
+
+
 def test_a_socket_that_is_handed_over_is_used(start):
     """Socket activation, sd_listen_fds(3)."""
     with socket.socket() as listener:
