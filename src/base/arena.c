@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +40,7 @@ struct shelf {
 	struct block *blocks;
 };
 static struct shelf small_blocks = { .block_size = 2048, .keep = 1024 };
+static struct shelf lean_blocks = { .block_size = 1024 };
 static struct shelf usual_blocks = { .block_size = 16384, .keep = 128 };
 
 struct arena {
@@ -109,14 +111,24 @@ static void *block_cut(struct block *block, size_t size, size_t used)
 	return bytes;
 }
 
-struct arena *arena_new(size_t maximum)
+static struct arena *arena_on(struct shelf *shelf, size_t maximum)
 {
-	struct block *block = block_take(&small_blocks);
+	struct block *block = block_take(shelf);
 	struct arena *arena = block_cut(block, ARENA_SIZE, sizeof *arena);
 	/* Allocations are counted rounded, so a request for all of it must still fit. */
 	arena->maximum = maximum > SIZE_MAX / 2 ? SIZE_MAX / 2 : round_up(maximum);
 	arena->blocks = block;
 	return arena;
+}
+
+struct arena *arena_new(size_t maximum)
+{
+	return arena_on(&small_blocks, maximum);
+}
+
+struct arena *arena_new_lean(size_t maximum)
+{
+	return arena_on(&lean_blocks, maximum);
 }
 
 void arena_free(struct arena *arena)
@@ -150,7 +162,9 @@ void *arena_alloc(struct arena *arena, size_t size)
 			block->next = arena->blocks->next;
 			arena->blocks->next = block;
 		} else {
-			block = block_take(&usual_blocks);
+			bool next_is_small =
+				block->shelf == &lean_blocks && rounded <= small_blocks.block_size - HEADER_SIZE;
+			block = block_take(next_is_small ? &small_blocks : &usual_blocks);
 			block->next = arena->blocks;
 			arena->blocks = block;
 		}

@@ -13,6 +13,8 @@ struct arena;
 
 /* `maximum`: bytes that all allocations together may take. */
 struct arena *arena_new(size_t maximum);
+/* The same for what needs little and lives long: it begins with half as much. */
+struct arena *arena_new_lean(size_t maximum);
 /* Wipes and frees all. NULL is allowed. */
 void arena_free(struct arena *arena);
 

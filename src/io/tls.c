@@ -278,6 +278,15 @@ int tls_peer_identity(const SSL *ssl, const char *trust_domain, struct identity 
 	return rc;
 }
 
+void tls_forget_peer_key(SSL *ssl)
+{
+	X509 *certificate = SSL_get0_peer_certificate(ssl);
+	EVP_PKEY *key = certificate ? X509_get0_pubkey(certificate) : NULL;
+	/* Of another type it is an empty one: cheaper than a key in its place. */
+	if (key && EVP_PKEY_set_type(key, EVP_PKEY_ED25519) != 1)
+		ERR_clear_error();
+}
+
 static void *wiping_alloc(size_t size, const char *file, int line)
 {
 	(void)file;

@@ -39,6 +39,10 @@ bool tls_is_h2(const SSL *ssl);
  * identity_parse(). */
 int tls_peer_identity(const SSL *ssl, const char *trust_domain, struct identity *out);
 
+/* The handshake is over, and nobody asks for the other side's public key any more: 2 KB that a connection which waits
+ * need not hold. The rest of its certificate stays. */
+void tls_forget_peer_key(SSL *ssl);
+
 /* Has OpenSSL wipe all that it frees (CRYPTO_set_mem_functions). To be called before any other use of OpenSSL. 0 or -1.
  */
 int tls_wipe_on_free(void);

@@ -11,7 +11,9 @@
 
 static struct call *call_create(struct service *service, const struct method *method)
 {
-	struct arena *arena = arena_new(service_config(service)->limits.call_memory);
+	size_t most = service_config(service)->limits.call_memory;
+	/* Thousands of streams wait, each with its call. */
+	struct arena *arena = method->kind == SERVER_METHOD_ENDLESS ? arena_new_lean(most) : arena_new(most);
 	struct call *call = arena_alloc(arena, sizeof *call);
 	assert(call);
 	call->arena = arena;
