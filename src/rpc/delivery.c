@@ -187,6 +187,8 @@ static enum step_result acknowledge_gather(struct call *call)
 		return STEP_WAIT;
 	if (access_is_barred(&acknowledge->access))
 		return access_refuse(call, &acknowledge->access);
+	for (size_t i = 0; acknowledge->access.every_device && i < acknowledge->count; i++)
+		release_device_key(call, &acknowledge->items[i].key, call->device);
 	mark_doubles(call, acknowledge);
 	return STEP_NEXT;
 }

@@ -172,9 +172,9 @@ static void add_release(struct call *call, struct fetch *fetch, size_t number)
 	due->key.release = (int16_t)number;
 	due->key.serial = fetch->serial[number];
 	due->device = access_queue(&fetch->access, call);
+	release_send_keys(call, &due->key, due->device);
 	due->perhaps = *due->device != '\0';
 	due->due_at = fetch->sent & 1u << number ? TIME_NONE : row_due_at(call, fetch, number);
-	call_key(call, KEY_RELEASE, &due->key, offsetof(struct delivery_key, serial), KEY_EXCLUSIVE);
 	shipment_ask(call, &fetch->shipments[fetch->count], due, fetch->rule);
 	fetch->count++;
 }

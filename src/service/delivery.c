@@ -55,7 +55,7 @@ static enum step_result delivery_ask(struct call *call)
 		delivery->hold = HOLD_UNUSABLE;
 		return STEP_DONE;
 	}
-	call_key(call, KEY_RELEASE, &due->key, offsetof(struct delivery_key, serial), KEY_EXCLUSIVE);
+	release_send_keys(call, &due->key, due->device);
 	call_key(call, KEY_DISCLOSURE, due->disclosure.id, 16, KEY_SHARED);
 	call_key(call, KEY_RECIPIENT, due->disclosure.recipient_id, strlen(due->disclosure.recipient_id), KEY_SHARED);
 	if (due->disclosure.subject_id)

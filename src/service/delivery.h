@@ -36,6 +36,12 @@ struct shipment {
 /* A boolean column's text; NULL when there is not exactly one row. */
 enum tristate consent_of(const struct source_answer *answer);
 
+/* Declares that the release is sent to this device, or to any (""). Devices that each get it do not wait for one
+ * another; whoever has to know all that was sent of it reads again. */
+void release_send_keys(struct call *call, const struct delivery_key *key, const char *device);
+/* Of what this device was sent of it, something changes. */
+void release_device_key(struct call *call, const struct delivery_key *key, const char *device);
+
 /* Asks the sources for a release's columns and, where the service requires one, the consent. */
 void shipment_ask(struct call *call, struct shipment *shipment, const struct due *due, const struct rule *rule);
 

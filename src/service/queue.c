@@ -161,6 +161,7 @@ struct subscription *queue_subscribe(struct call *receive, const char *device, u
 	struct subscription *subscription = mem_calloc(1, sizeof *subscription);
 	subscription->queue = queue;
 	subscription->receive = receive;
+	subscription->device = mem_strdup(receive->device);
 	subscription->window = window;
 	subscription->until_empty = until_empty;
 	DL_APPEND(queue->subscriptions, subscription);
@@ -175,14 +176,16 @@ static void subscription_free_if_idle(struct subscription *subscription)
 	if (subscription->receive || subscription->flying)
 		return;
 	DL_DELETE(queue->subscriptions, subscription);
+	mem_free(subscription->device);
 	mem_free(subscription);
 	queue_free_if_idle(queue);
 }
 
-static void give_back(struct queue *queue, const struct delivery_key *key)
+static void give_back(const struct subscription *subscription, const struct delivery_key *key)
 {
+	struct queue *queue = subscription->queue;
 	queue->freeing++;
-	release_freed(queue->queues->service, queue, queue->device, key);
+	release_freed(queue->queues->service, queue, subscription->device, key);
 }
 
 void queue_freed(struct queue *queue)
@@ -200,7 +203,7 @@ static void free_unacknowledged(struct subscription *subscription)
 	HASH_ITER (hh, queue->unacknowledged, waiting, next) {
 		if (waiting->subscription != subscription)
 			continue;
-		give_back(queue, &waiting->key);
+		give_back(subscription, &waiting->key);
 		HASH_DEL(queue->unacknowledged, waiting);
 		mem_free(waiting);
 	}
@@ -359,7 +362,7 @@ void queue_sent(struct subscription *subscription, const struct delivery_key *ke
 	struct queue *queue = subscription->queue;
 	queue->queues->counters.deliveries++;
 	if (!pushed || !subscription->receive) {
-		give_back(queue, key);
+		give_back(subscription, key);
 		return;
 	}
 	queue_forget_unacknowledged(queue, key);

@@ -25,6 +25,7 @@ struct unacknowledged {
 struct subscription {
 	struct queue *queue;
 	struct call *receive; /* NULL once the stream has gone */
+	char *device; /* the stream's */
 	uint32_t window;
 	uint32_t unacknowledged;
 	uint32_t flying;

@@ -300,7 +300,7 @@ void receive_writable(struct call *call)
 struct freed {
 	struct delivery_key key;
 	struct queue *queue;
-	const char *for_device;
+	const char *device;
 };
 
 static enum step_result freed_commit(struct call *call)
@@ -314,7 +314,7 @@ static enum boarding freed_board(struct call *call, struct departure *departure)
 	departure_write(departure, WRITE_SENT_FREED,
 		(struct cell[]){ cell_bytes(freed->key.disclosure, 16), cell_number(freed->key.release),
 			cell_number(freed->key.serial), cell_number(departure_now(departure)),
-			cell_text(freed->for_device) });
+			cell_text(freed->device) });
 	return BOARDED;
 }
 
@@ -337,13 +337,13 @@ static const struct method freed_method = {
 	.release = freed_release,
 };
 
-void release_freed(struct service *service, struct queue *queue, const char *for_device, const struct delivery_key *key)
+void release_freed(struct service *service, struct queue *queue, const char *device, const struct delivery_key *key)
 {
 	struct call *call = call_new_own(service, &freed_method);
 	struct freed *freed = call_alloc(call, sizeof *freed);
 	freed->key = *key;
 	freed->queue = queue;
-	freed->for_device = arena_strdup(call->arena, for_device);
+	freed->device = arena_strdup(call->arena, device);
 	call->state = freed;
 	call_run(call);
 }

@@ -29,8 +29,8 @@ void receive_leave(struct call *call, enum receive_leaving why);
 /* Nothing waits any more, and that is all that it asked for. */
 void receive_finish(struct call *call);
 
-/* Boards the freeing of one delivery that its stream can no longer acknowledge; queue_freed() follows. */
-void release_freed(
-	struct service *service, struct queue *queue, const char *for_device, const struct delivery_key *key);
+/* Boards the freeing of one delivery to this device, whose stream can no longer acknowledge it; queue_freed() follows.
+ */
+void release_freed(struct service *service, struct queue *queue, const char *device, const struct delivery_key *key);
 
 #endif

@@ -7,6 +7,7 @@
 #include "service/service.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +33,22 @@ static void ask(struct call *call, const struct shipment *shipment, const struct
 		source_ask(call, read, key, shipment->due->disclosure.subject_id, answer);
 	else
 		*answer = (struct source_answer){ .read = read }; /* cleared by retention: as a row that is not there */
+}
+
+void release_device_key(struct call *call, const struct delivery_key *key, const char *device)
+{
+	uint8_t id[offsetof(struct delivery_key, serial) + IDENTITY_NAME_MAX];
+	size_t length = strlen(device) < IDENTITY_NAME_MAX ? strlen(device) : IDENTITY_NAME_MAX;
+	memcpy(id, key, offsetof(struct delivery_key, serial));
+	memcpy(id + offsetof(struct delivery_key, serial), device, length);
+	call_key(call, KEY_RELEASE, id, offsetof(struct delivery_key, serial) + length, KEY_EXCLUSIVE);
+}
+
+void release_send_keys(struct call *call, const struct delivery_key *key, const char *device)
+{
+	call_key(call, KEY_RELEASE, key, offsetof(struct delivery_key, serial), *device ? KEY_ADDED : KEY_EXCLUSIVE);
+	if (*device)
+		release_device_key(call, key, device);
 }
 
 void shipment_ask(struct call *call, struct shipment *shipment, const struct due *due, const struct rule *rule)

@@ -85,7 +85,11 @@ FROM (SELECT n.suspended, n.changed_index, e.ctid
 WHERE r.ctid = u.ctid;
 
 -- name: write_device_revoked
--- Also one that was never seen: a phone that was stolen before it was used.
+-- Also one that was never seen: a phone that was stolen before it was used. Nothing is due to it any more.
+WITH gone AS (
+	DELETE FROM needtoknow.due WHERE ctid = ANY (ARRAY(SELECT e.ctid FROM unnest($1::text[], $2::text[]) AS n(recipient_id, device)
+		CROSS JOIN LATERAL (SELECT x.ctid FROM needtoknow.due AS x WHERE x.recipient_id = n.recipient_id AND x.device = n.device
+			OFFSET 0) AS e)))
 INSERT INTO needtoknow.device (recipient_id, device, first_seen_at, revoked_at, changed_index)
 SELECT u.recipient_id, u.device, u.revoked_at, u.revoked_at, u.changed_index
 FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[]) AS u(recipient_id, device, revoked_at, changed_index)

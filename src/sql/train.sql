@@ -41,10 +41,11 @@ UPDATE needtoknow.head SET train_id = train_id RETURNING train_id = $1::bytea
 	OR EXISTS (SELECT FROM needtoknow.ledger AS l WHERE l.first_index = $2::bigint AND l.train_id = $1::bytea);
 
 -- name: durability
--- Was a COMMIT of ours as durable as an OK must be? Where it was not, it is from now on, for this connection.
-SELECT current_setting('synchronous_commit') <> 'off', current_setting('fsync') = 'on',
-	set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
-		ELSE current_setting('synchronous_commit') END, false);
+-- Was a COMMIT of ours as durable as an OK must be? Where it was not, it is from now on, for this connection. `local` and
+-- `remote_write` do not wait until a synchronous standby has it on its disk.
+SELECT current_setting('synchronous_commit'), current_setting('fsync') = 'on',
+	set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply'
+		ELSE 'on' END, false);
 
 -- name: train_notify
 SELECT pg_notify('needtoknow', $1::text);
@@ -244,13 +245,13 @@ FROM (SELECT n.ledger_index, e.ctid
 WHERE s.ctid = u.ctid;
 
 -- name: write_sent_freed
--- What waits for a time of its own (reopened) goes on waiting for it.
+-- What a device was sent is free, for whomever it was. What waits for a time of its own (reopened) goes on waiting for it.
 UPDATE needtoknow.sent AS s SET free_at = u.free_at
 FROM (SELECT n.free_at, e.ctid
 	FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::timestamptz[], $5::text[])
-		AS n(disclosure_id, release, serial, free_at, for_device)
-	CROSS JOIN LATERAL (SELECT x.ctid, x.open, x.reopened FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id AND x.release = n.release
-		AND x.serial = n.serial AND x.for_device = n.for_device OFFSET 0) AS e
+		AS n(disclosure_id, release, serial, free_at, device)
+	CROSS JOIN LATERAL (SELECT x.ctid, x.open, x.reopened FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id
+		AND x.release = n.release AND x.serial = n.serial AND x.device = n.device OFFSET 0) AS e
 	WHERE e.open AND NOT e.reopened) AS u
 WHERE s.ctid = u.ctid;
 

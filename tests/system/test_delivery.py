@@ -194,24 +194,6 @@ def test_two_streams_of_any_device_share_the_deliveries(world):
         one.acknowledge(*one.deliveries(), *two.deliveries())
 
 
-def test_every_device_gets_and_acknowledges_each(world):
-    try:
-        recipient = world.recipient(deliver_to=protos.registry.DELIVER_TO_EVERY_DEVICE)
-    except grpc.RpcError as error:
-        assert error.code().name == "UNIMPLEMENTED", "served, or said not to be: never taken for ANY_DEVICE"
-        pytest.skip(error.details())
-    phone = recipient.device("phone")
-    with recipient.receive() as one, phone.receive() as two:
-        shared = world.share(world.person(), recipient)
-        first, second = one.delivery(shared.disclosure_id), two.delivery(shared.disclosure_id)
-        assert one.acknowledge(first) == 1
-    assert recipient.drain() == []
-    again = phone.drain()
-    assert [delivery.delivery_id for delivery in again] == [second.delivery_id], "the phone has not acknowledged"
-    assert phone.acknowledge(*again) == 1
-    assert phone.drain() == []
-
-
 def test_a_closed_stream_frees_what_it_had_for_another(world):
     recipient = world.recipient()
     shared = world.share(world.person(), recipient)
