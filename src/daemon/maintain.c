@@ -17,6 +17,7 @@
 #define ROWS_AT_ONCE "256"
 #define SLICES_AT_ONCE "5000"
 #define PAGES_AT_ONCE 64
+#define REQUEST_DAYS 30
 #define REST_MAX (TIME_SECOND / 10)
 #define PROGRESS_INTERVAL (10 * TIME_SECOND)
 #define VALUES_MAX 5
@@ -273,16 +274,17 @@ static int remove_pruned(struct run *run)
 
 /* ---- whom it was about ---- */
 
-/* Clears what a table's rows say of entries before `horizon`, some pages at a time. */
-static int clear_table(struct run *run, const char *table, const struct statement *statement, uint64_t horizon,
-	const char *what, const struct policy_period *period)
+/* Has a statement go over a table, some pages at a time; *count is of how many rows. */
+static int each_page(struct run *run, const char *table, const struct statement *statement, uint64_t limit,
+	const char *what, uint64_t *count)
 {
 	char before[NUMBER_SIZE], first[NUMBER_SIZE], end[NUMBER_SIZE];
-	uint64_t pages, count = 0;
-	text_of(horizon, before);
+	uint64_t pages;
+	text_of(limit, before);
+	*count = 0;
 	if (ask_number(run, &sql_maintain_pages, (const char *const[]){ table }, &pages) != 0)
 		return -1;
-	for (uint64_t page = 0; page < pages && horizon; page += PAGES_AT_ONCE) {
+	for (uint64_t page = 0; page < pages && limit; page += PAGES_AT_ONCE) {
 		int64_t began = steady();
 		uint64_t found;
 		if (ask_number(run, statement,
@@ -290,11 +292,21 @@ static int clear_table(struct run *run, const char *table, const struct statemen
 				    before, text_of(page, first), text_of(page + PAGES_AT_ONCE, end), doing(run) },
 			    &found) != 0)
 			return -1;
-		count += found;
+		*count += found;
 		fault_point("maintain.cleared");
 		if (found)
-			rest(run, began, what, count);
+			rest(run, began, what, *count);
 	}
+	return 0;
+}
+
+/* Clears what a table's rows say of entries before `horizon`. */
+static int clear_table(struct run *run, const char *table, const struct statement *statement, uint64_t horizon,
+	const char *what, const struct policy_period *period)
+{
+	uint64_t count;
+	if (each_page(run, table, statement, horizon, what, &count) != 0)
+		return -1;
 	fprintf(run->out, "%s: %" PRIu64 " that ended over %s ago %s their subject and booking\n", what, count,
 		period->text, done(run, "lost", "to lose"));
 	return 0;
@@ -335,6 +347,17 @@ static int clear_old(struct run *run)
 	int status = clear_ended(run, &policy_retention(policy)->disclosures);
 	policy_free(policy);
 	return status;
+}
+
+/* A repeated request is answered as before for so long, or as long as its disclosures live. */
+static int remove_requests(struct run *run)
+{
+	uint64_t count;
+	if (each_page(run, "needtoknow.request", &sql_maintain_remove_requests, REQUEST_DAYS, "requests", &count) != 0)
+		return -1;
+	fprintf(run->out, "requests: %" PRIu64 " over %d days old and of what has ended %s\n", count, REQUEST_DAYS,
+		done(run, "removed", "to be removed"));
+	return 0;
 }
 
 /* ---- all of it ---- */
@@ -387,7 +410,7 @@ static int set_up(const struct run *run)
 
 int maintain_run(const char *dsn, bool dry, FILE *out, FILE *errors)
 {
-	static int (*const steps[])(struct run *) = { add_partitions, remove_pruned, clear_old };
+	static int (*const steps[])(struct run *) = { add_partitions, remove_pruned, clear_old, remove_requests };
 	struct run run = {
 		.connection = PQconnectdb(dsn), .dry = dry, .out = out, .errors = errors, .told_at = steady()
 	};

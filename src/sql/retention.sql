@@ -126,3 +126,16 @@ cleared AS (
 	UPDATE needtoknow.entry_reference AS r SET subject_id = NULL, booking_id = NULL, remark = NULL
 	WHERE r.ctid = ANY (ARRAY(SELECT f.ctid FROM found AS f)) AND $4::boolean)
 SELECT count(*) FROM found AS f;
+
+-- name: maintain_remove_requests
+-- On pages from $2 to before $3: requests that are $1 days old and whose disclosures have all ended. The id of one is free again; a Share's
+-- stays taken as long as its disclosure's row.
+WITH found AS MATERIALIZED (
+	SELECT q.ctid FROM needtoknow.request AS q
+	WHERE q.ctid >= format('(%s,0)', $2::bigint)::tid AND q.ctid < format('(%s,0)', $3::bigint)::tid
+		AND q.recorded_at < statement_timestamp() - make_interval(days => $1::integer)
+		AND NOT EXISTS (SELECT FROM unnest(q.disclosure_ids) AS i(disclosure_id)
+			CROSS JOIN LATERAL (SELECT x.state FROM needtoknow.disclosure AS x WHERE x.disclosure_id = i.disclosure_id OFFSET 0) AS d
+			WHERE d.state = 1)),
+gone AS (DELETE FROM needtoknow.request AS q WHERE q.ctid = ANY (ARRAY(SELECT f.ctid FROM found AS f)) AND $4::boolean)
+SELECT count(*) FROM found AS f;

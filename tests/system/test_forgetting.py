@@ -8,7 +8,7 @@ import struct
 import psycopg2
 import pytest
 
-from needtoknow_testing import company, ledger, protos
+from needtoknow_testing import changes, company, ledger, protos
 from needtoknow_testing.client import unique
 from needtoknow_testing.merkle import node_hash
 from needtoknow_testing.refusal import refused
@@ -225,3 +225,24 @@ def test_forgetting_finds_its_rows_by_key(world):
     assert len(plans) >= 8, connection.notices
     for plan in plans:
         assert list(walks(plan.splitlines())) == [], plan
+
+
+def test_p5_what_was_asked_of_a_forgotten_subjects_disclosures_cannot_be_recognised(world):
+    """A Reschedule and a Revoke with a reason: nothing tells any more what was asked, and their ids are not free for others."""
+    person, stays, recipient = world.person(), world.person(), world.recipient()
+    shared, kept = world.share(person, recipient), world.share(stays, recipient)
+    moving = changes.reschedule_request(shared.disclosure_id)
+    world.booking.sharing.Reschedule(moving, timeout=10)
+    ending = changes.revoke_request(shared.disclosure_id, reason="the neighbour of Madame Lenoir")
+    world.booking.sharing.Revoke(ending, timeout=10)
+    beside = changes.revoke_request(kept.disclosure_id, reason="a word about another")
+    first = world.booking.sharing.Revoke(beside, timeout=10)
+    assert forget(world, person.subject_id)
+    assert everywhere(world, person.subject_id, person.booking_id, "Lenoir") == []
+    asked = world.sandbox.query("SELECT request_digest FROM needtoknow.request WHERE %s = ANY (disclosure_ids)", shared.disclosure_id)
+    assert [bytes(digest) for (digest,) in asked] == [bytes(16)] * 2
+    with refused("ALREADY_EXISTS", "REQUEST_ID_REUSED"):
+        world.booking.sharing.Revoke(ending, timeout=10)
+    with refused("ALREADY_EXISTS", "REQUEST_ID_REUSED"):
+        world.booking.sharing.Reschedule(moving, timeout=10)
+    assert world.booking.sharing.Revoke(beside, timeout=10) == first, "who was not forgotten is as before"

@@ -251,6 +251,25 @@ def test_the_last_policy_in_force_says_how_long(scratch):
     assert scratch.query(WHO, ended) == [("C1", "B1")]
 
 
+def test_a_request_id_is_free_again_after_30_days_and_not_while_what_it_made_lives(scratch):
+    scratch.append(10)
+    ended, live = scratch.disclosure(shared=1, ended=5), scratch.disclosure(shared=2)
+
+    def asked(key, days, *disclosures):
+        scratch.query("INSERT INTO needtoknow.request SELECT %s, decode(repeat('ab', 16), 'hex'), %s::uuid[], '{3}',"
+                      " clock_timestamp() - make_interval(days => %s)", f"{key:032x}", list(disclosures), days)
+    asked(1, 31, ended)
+    asked(2, 29, ended)
+    asked(3, 31, ended, live)
+    asked(4, 31)
+    left = lambda: [int(str(key).replace("-", ""), 16) for (key,) in
+                    scratch.query("SELECT request_key FROM needtoknow.request ORDER BY request_key")]
+    assert "requests: 2 over 30 days old and of what has ended to be removed" in scratch.maintain("--dry-run").stdout
+    assert left() == [1, 2, 3, 4]
+    assert "requests: 2 over 30 days old and of what has ended removed" in scratch.maintain().stdout
+    assert left() == [2, 3]
+
+
 # The command.
 
 def test_a_dry_run_says_the_same_and_changes_nothing(scratch):
