@@ -17,6 +17,8 @@ install(PROGRAMS deploy/systemd/mail-checkpoint DESTINATION lib/needtoknow COMPO
 install(FILES deploy/systemd/needtoknow.sysusers DESTINATION lib/sysusers.d RENAME needtoknow.conf COMPONENT runtime)
 install(FILES deploy/needtoknowd.yaml deploy/policy.yaml
   DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/needtoknow/examples COMPONENT runtime)
+install(DIRECTORY deploy/high-availability
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/needtoknow/examples COMPONENT runtime)
 install(FILES deploy/sql/roles.sql deploy/sql/reference.sql
   DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/needtoknow/examples/sql COMPONENT runtime)
 install(FILES LICENSE NOTICE README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/needtoknow COMPONENT runtime OPTIONAL)

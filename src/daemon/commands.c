@@ -37,7 +37,10 @@ static const struct command commands[] = {
 			   "workers.\n"
 			   "It logs to standard error. SIGTERM and SIGINT let calls finish and end it; SIGHUP has "
 			   "certificate,\n"
-			   "key, lists and policy read again, and drops no connection.",
+			   "key, lists and policy read again, and drops no connection. SIGUSR2 restarts the workers "
+			   "one by "
+			   "one, with\n"
+			   "the program and the configuration as they are now, and fails no call.",
 		.run = command_run,
 		.flags = { [RUN_CONFIG] = { "--config", "FILE", "the configuration", true } },
 	},
