@@ -13,12 +13,18 @@ extern "C" {
  * What a recipient's app does with its stream, done right:
  *
  * - each delivery is given to on_delivery(), and acknowledged after that returned 0. What was not acknowledged comes
- * again, also after a crash, marked REPEATED; a repeat that crosses with its acknowledgement is not given twice;
- * - its memory is wiped when on_delivery() returns; or, with `keep`, when the disclosure is withdrawn, corrected or
- * expires (GDPR art. 5(1)(e)), whichever is first, by this library. Expiry needs no connection;
+ * again, also after a crash, marked REPEATED; a repeat that crosses with its acknowledgement is not given twice. A
+ * repeat with other times (starts_at, ends_at, expires_at, delete_by) is given: the booking was moved, and the latest
+ * times hold, for all of its disclosure;
+ * - its memory is wiped when on_delivery() returns; or, with `keep`, when the disclosure is withdrawn, delivered anew
+ * or expires (GDPR art. 5(1)(e)), whichever is first, by this library. Expiry needs no connection, and goes by the
+ * server's clock whatever becomes of the device's own; what a sleeping device held is wiped within seconds of its
+ * waking;
  * - a withdrawal is given to on_withdrawal() after the wipe; what that returns is confirmed to needtoknow
  * (ConfirmDeletion);
- * - a connection that is lost is made again with jittered back-off, and nothing is lost by it.
+ * - a connection that is lost is made again with jittered back-off, and nothing is lost by it. So it is when the
+ * recipient was suspended or its device revoked: needtoknow then closes the stream, and tells on the next one what is
+ * to be deleted, and nothing else.
  *
  * A receiver is used by one thread; but needtoknow_receiver_stop() may come from anywhere.
  */
@@ -33,7 +39,7 @@ struct needtoknow_deletion {
 
 struct needtoknow_receiver_handler {
 	/* 0: taken over, acknowledge it. Else it will be sent again. With `keep` the pointer is good until the
-	 * disclosure's wipe. */
+	 * same release is delivered again, or the disclosure is wiped. */
 	int (*on_delivery)(void *context, const Needtoknow__V1__Delivery *delivery);
 	/* Stop using it, and delete what was copied elsewhere, before returning; `wiped` deliveries were held here and
 	 * are gone. */

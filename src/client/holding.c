@@ -12,7 +12,25 @@ static void free_held(struct held *held)
 	mem_free(held);
 }
 
-void holding_put(struct holding *holding, struct arena *arena, const Needtoknow__V1__Delivery *delivery)
+static void set_time(Google__Protobuf__Timestamp *time, const Google__Protobuf__Timestamp *latest)
+{
+	if (time == NULL || latest == NULL)
+		return;
+	time->seconds = latest->seconds;
+	time->nanos = latest->nanos;
+}
+
+/* What another release of the same disclosure has told since. */
+static void take_times(struct held *held, const struct held *latest)
+{
+	held->expires_at = latest->expires_at;
+	set_time(held->delivery->starts_at, latest->delivery->starts_at);
+	set_time(held->delivery->ends_at, latest->delivery->ends_at);
+	set_time(held->delivery->expires_at, latest->delivery->expires_at);
+	set_time(held->delivery->delete_by, latest->delivery->delete_by);
+}
+
+void holding_put(struct holding *holding, struct arena *arena, Needtoknow__V1__Delivery *delivery)
 {
 	struct held *new = mem_calloc(1, sizeof *new);
 	struct held **link = &holding->first;
@@ -31,7 +49,7 @@ void holding_put(struct holding *holding, struct arena *arena, const Needtoknow_
 			continue;
 		}
 		if (same)
-			held->expires_at = new->expires_at;
+			take_times(held, new);
 		link = &held->next;
 	}
 	*link = new;

@@ -12,7 +12,7 @@
  */
 struct held {
 	struct arena *arena;
-	const Needtoknow__V1__Delivery *delivery; /* in the arena */
+	Needtoknow__V1__Delivery *delivery; /* in the arena */
 	int64_t expires_at; /* microseconds since 1970, the server's clock; INT64_MAX: never */
 	struct held *next;
 };
@@ -25,9 +25,9 @@ struct holding {
 
 /*
  * Takes the arena over. A delivery of the same release of the same disclosure is replaced: the new one repeats or
- * corrects it. Its expiry holds for the whole disclosure, which may have been rescheduled since.
+ * corrects it. Its times hold for the whole disclosure, which may have been moved since.
  */
-void holding_put(struct holding *holding, struct arena *arena, const Needtoknow__V1__Delivery *delivery);
+void holding_put(struct holding *holding, struct arena *arena, Needtoknow__V1__Delivery *delivery);
 
 bool holding_has(const struct holding *holding, const char *delivery_id);
 

@@ -5,11 +5,28 @@
 #include <assert.h>
 #include <string.h>
 
+static struct outbox_item *find(struct outbox_item *from, const char *id)
+{
+	while (from != NULL && strcmp(from->id, id) != 0)
+		from = from->next;
+	return from;
+}
+
+/* The first that is not on its way. */
+static struct outbox_item *waiting(const struct outbox *outbox)
+{
+	struct outbox_item *item = outbox->first;
+
+	for (size_t i = 0; i < outbox->sent; i++)
+		item = item->next;
+	return item;
+}
+
 void outbox_add(struct outbox *outbox, const char *id, const char *ground, int64_t until)
 {
 	struct outbox_item *item;
 
-	if (outbox_has(outbox, id))
+	if (find(waiting(outbox), id) != NULL)
 		return;
 	item = mem_calloc(1, sizeof *item);
 	item->id = mem_strdup(id);
@@ -25,11 +42,7 @@ void outbox_add(struct outbox *outbox, const char *id, const char *ground, int64
 
 bool outbox_has(const struct outbox *outbox, const char *id)
 {
-	for (const struct outbox_item *item = outbox->first; item != NULL; item = item->next) {
-		if (strcmp(item->id, id) == 0)
-			return true;
-	}
-	return false;
+	return find(outbox->first, id) != NULL;
 }
 
 size_t outbox_send(struct outbox *outbox, size_t limit)
@@ -56,6 +69,21 @@ struct outbox_item *outbox_settle(struct outbox *outbox)
 
 void outbox_return(struct outbox *outbox)
 {
+	struct outbox_item **link = &outbox->first, *last = NULL;
+
+	for (size_t at = 0; *link != NULL; at++) {
+		struct outbox_item *item = *link;
+		/* Added while it was on its way. */
+		if (at >= outbox->sent && find(outbox->first, item->id) != item) {
+			*link = item->next;
+			outbox->count--;
+			outbox_item_free(item);
+			continue;
+		}
+		last = item;
+		link = &item->next;
+	}
+	outbox->last = last;
 	outbox->sent = 0;
 }
 

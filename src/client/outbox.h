@@ -23,7 +23,8 @@ struct outbox {
 	size_t sent; /* the first so many are on their way */
 };
 
-/* Copies the texts. One that is in it already is not added again. */
+/* Copies the texts. One that waits in it already is not added again; one that is on its way is: it may have been
+ * answered before what it is owed for now was sent. */
 void outbox_add(struct outbox *outbox, const char *id, const char *ground, int64_t until);
 bool outbox_has(const struct outbox *outbox, const char *id);
 
@@ -31,7 +32,7 @@ bool outbox_has(const struct outbox *outbox, const char *id);
 size_t outbox_send(struct outbox *outbox, size_t limit);
 /* They were answered: takes one of them out, for the caller to outbox_item_free(). NULL: no more. */
 struct outbox_item *outbox_settle(struct outbox *outbox);
-/* They were not: they will be sent again. */
+/* They were not: they will be sent again, each once. */
 void outbox_return(struct outbox *outbox);
 
 void outbox_item_free(struct outbox_item *item);

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "client/backoff.h"
 #include "client/endpoint.h"
+#include "client/given.h"
 #include "client/holding.h"
 #include "client/outbox.h"
 #include "client/status.h"
@@ -22,8 +23,7 @@
 #define FAREWELL INT64_C(5000000) /* for what is owed when it is told to stop */
 #define UNTIL_EMPTY_RETRIES 3 /* then whoever woke us may wake us again */
 #define BATCH_MAX 1000 /* of Acknowledge and ConfirmDeletion */
-#define RECENT_MAX 256 /* acknowledged ids that are remembered, against a repeat that crossed */
-#define DELIVERY_ID_MAX 64
+#define LOOK_AGAIN INT64_C(10000000) /* at the clock: timers stand still while a phone sleeps */
 
 /* One kind of debt: its items, the call that carries them, and when it may be tried again. */
 struct debt {
@@ -48,11 +48,10 @@ struct needtoknow_receiver {
 	bool ever_connected;
 	struct backoff backoff;
 	struct loop_timer retry;
-	int64_t clock_ahead; /* the server's clock less ours, microseconds */
+	int64_t clock_ahead; /* the server's clock less since_boot(), microseconds */
 
 	struct debt acknowledgements, confirmations;
-	char recent[RECENT_MAX][DELIVERY_ID_MAX + 1];
-	size_t recent_next;
+	struct given given;
 	struct holding holding;
 	struct loop_timer expiry;
 
@@ -62,12 +61,19 @@ struct needtoknow_receiver {
 	struct loop_hook hook;
 };
 
-static int64_t wall_clock(void)
+/* A clock that nobody sets, and that goes on while the machine sleeps. */
+static int64_t since_boot(void)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(CLOCK_BOOTTIME, &now);
 	return (int64_t)now.tv_sec * TIME_SECOND + now.tv_nsec / 1000;
+}
+
+/* By the server's clock, as its last message told it. */
+static int64_t server_now(const struct needtoknow_receiver *receiver)
+{
+	return since_boot() + receiver->clock_ahead;
 }
 
 /* ---- what is owed ---- */
@@ -128,12 +134,8 @@ static void settle(struct debt *debt, bool done)
 	struct outbox_item *item;
 
 	while ((item = outbox_settle(&debt->outbox)) != NULL) {
-		if (debt == &receiver->acknowledgements) {
-			char *slot = receiver->recent[receiver->recent_next++ % RECENT_MAX];
-			snprintf(slot, DELIVERY_ID_MAX + 1, "%s", item->id);
-		} else if (done && receiver->handler.on_confirmed != NULL) {
+		if (debt == &receiver->confirmations && done && receiver->handler.on_confirmed != NULL)
 			receiver->handler.on_confirmed(receiver->handler.context, item->id);
-		}
 		outbox_item_free(item);
 	}
 }
@@ -151,7 +153,8 @@ static void on_debt_done(void *context, const struct channel_reply *reply)
 		outbox_return(&debt->outbox);
 		debt->holding = true;
 		loop_timer_set(&debt->retry, backoff_next(&debt->backoff));
-	} else if (debt->outbox.sent > 1) { /* one of them is refused: find out which, for the others' sake */
+	} else if (debt->outbox.sent > 1 && reply->status->code != NEEDTOKNOW_PERMISSION_DENIED) {
+		/* One of them is refused: find out which, for the others' sake. */
 		outbox_return(&debt->outbox);
 		debt->batch = 1;
 	} else {
@@ -205,6 +208,11 @@ static void debt_release(struct debt *debt)
 
 /* ---- what comes ---- */
 
+static int64_t smaller(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 static void watch_expiry(struct needtoknow_receiver *receiver)
 {
 	int64_t next = holding_next_expiry(&receiver->holding);
@@ -212,7 +220,7 @@ static void watch_expiry(struct needtoknow_receiver *receiver)
 	if (next == INT64_MAX)
 		loop_timer_clear(&receiver->expiry);
 	else
-		loop_timer_set(&receiver->expiry, next - wall_clock() - receiver->clock_ahead);
+		loop_timer_set(&receiver->expiry, smaller(next - server_now(receiver), LOOK_AGAIN));
 }
 
 static void on_expiry(void *context)
@@ -220,7 +228,7 @@ static void on_expiry(void *context)
 	struct needtoknow_receiver *receiver = context;
 	struct expired expired;
 
-	while (holding_expire(&receiver->holding, wall_clock() + receiver->clock_ahead, &expired)) {
+	while (holding_expire(&receiver->holding, server_now(receiver), &expired)) {
 		if (receiver->handler.on_expiry != NULL)
 			receiver->handler.on_expiry(
 				receiver->handler.context, expired.disclosure_id, expired.booking_id, expired.count);
@@ -228,27 +236,29 @@ static void on_expiry(void *context)
 	watch_expiry(receiver);
 }
 
-/* A repeat that crossed with our acknowledgement is nothing new to the app. */
-static bool seen(const struct needtoknow_receiver *receiver, const char *delivery_id)
+/* A repeat that crossed with our acknowledgement is nothing new to the app. One with other times is; so is one that was
+ * wiped meanwhile. */
+static bool nothing_new(const struct needtoknow_receiver *receiver, const Needtoknow__V1__Delivery *delivery)
 {
-	for (size_t i = 0; i < RECENT_MAX; i++) {
-		if (strcmp(receiver->recent[i], delivery_id) == 0)
-			return true;
-	}
-	return outbox_has(&receiver->acknowledgements.outbox, delivery_id);
+	if (delivery->cause != NEEDTOKNOW__V1__DELIVERY_CAUSE__DELIVERY_CAUSE_REPEATED)
+		return false;
+	if (receiver->options.keep && !holding_has(&receiver->holding, delivery->delivery_id))
+		return false;
+	return given_has(&receiver->given, delivery);
 }
 
 /* True: the arena was taken over. */
-static bool take_delivery(
-	struct needtoknow_receiver *receiver, struct arena *arena, const Needtoknow__V1__Delivery *delivery)
+static bool take_delivery(struct needtoknow_receiver *receiver, struct arena *arena, Needtoknow__V1__Delivery *delivery)
 {
-	bool again = delivery->cause == NEEDTOKNOW__V1__DELIVERY_CAUSE__DELIVERY_CAUSE_REPEATED &&
-		seen(receiver, delivery->delivery_id);
+	bool again = nothing_new(receiver, delivery);
 
 	if (!again && receiver->handler.on_delivery(receiver->handler.context, delivery) != 0)
 		return false;
 	outbox_add(&receiver->acknowledgements.outbox, delivery->delivery_id, NULL, 0);
-	if (again || !receiver->options.keep)
+	if (again)
+		return false;
+	given_note(&receiver->given, delivery);
+	if (!receiver->options.keep)
 		return false;
 	holding_put(&receiver->holding, arena, delivery);
 	watch_expiry(receiver);
@@ -286,7 +296,7 @@ static void on_message(void *context, const uint8_t *bytes, size_t length)
 	const Needtoknow__V1__ReceiveResponse *response = (const Needtoknow__V1__ReceiveResponse *)message;
 	backoff_reset(&receiver->backoff);
 	if (time_from_timestamp(response->server_time, &server_time) == 0 && server_time != TIME_NONE)
-		receiver->clock_ahead = server_time - wall_clock();
+		receiver->clock_ahead = server_time - since_boot();
 	switch (response->event_case) {
 	case NEEDTOKNOW__V1__RECEIVE_RESPONSE__EVENT_DELIVERY:
 		taken = take_delivery(receiver, arena, response->delivery);
@@ -457,6 +467,7 @@ void needtoknow_receiver_free(struct needtoknow_receiver *receiver)
 	loop_timer_release(&receiver->expiry);
 	loop_timer_release(&receiver->farewell);
 	holding_release(&receiver->holding);
+	given_release(&receiver->given);
 	endpoint_release(&receiver->endpoint);
 	mem_free(receiver);
 }

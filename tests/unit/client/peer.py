@@ -63,6 +63,7 @@ class Script:
         self.log = []
         self.refuse = set()
         self.confirm_after = 0  # seconds that a confirmation takes
+        self.ahead = 0  # seconds by which the server's clock is ahead
         self.lock = threading.Lock()
 
     def note(self, *words):
@@ -154,6 +155,7 @@ class Peer(grpc.GenericRpcHandler):
         self.script.streams = scenario["streams"]
         self.script.refuse = set(scenario.get("refuse", []))
         self.script.confirm_after = scenario.get("confirm_after", 0)
+        self.script.ahead = scenario.get("ahead", 0)
         return b""
 
     def test_log(self, request, context):
@@ -161,10 +163,9 @@ class Peer(grpc.GenericRpcHandler):
             return "\n".join(self.script.log).encode()
 
     def message(self, step):
-        from google.protobuf import timestamp_pb2
         from needtoknow.v1 import delivery_pb2
         response = delivery_pb2.ReceiveResponse()
-        response.server_time.GetCurrentTime()
+        response.server_time.FromNanoseconds(time.time_ns() + self.script.ahead * 10**9)
         if "delivery" in step:
             delivery = response.delivery
             delivery.delivery_id, delivery.disclosure_id = step["delivery"], step["disclosure"]
@@ -174,8 +175,10 @@ class Peer(grpc.GenericRpcHandler):
             delivery.fields.add(name="client.given_name", value=step.get("value", "Alice"))
             delivery.fields.add(name="client.door_code", value="4711", sensitive=True)
             if "expires_in" in step:
-                delivery.expires_at.CopyFrom(timestamp_pb2.Timestamp())
-                delivery.expires_at.FromNanoseconds(time.time_ns() + int(step["expires_in"] * 1e9))
+                delivery.expires_at.FromNanoseconds(time.time_ns() + int((self.script.ahead + step["expires_in"]) * 1e9))
+            for name in ("ends_at", "expires_at"):
+                if name in step:
+                    getattr(delivery, name).FromSeconds(step[name])
         elif "withdrawal" in step:
             response.withdrawal.disclosure_id, response.withdrawal.booking_id = step["withdrawal"], "B1"
             response.withdrawal.cause = delivery_pb2.WITHDRAWAL_CAUSE_REVOKED

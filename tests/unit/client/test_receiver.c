@@ -280,6 +280,84 @@ static void test_holds_and_wipes(void **state)
 	finish();
 }
 
+static int time_held(void *context, const Needtoknow__V1__Delivery *delivery)
+{
+	char *line = context;
+	size_t length = strlen(line);
+
+	snprintf(line + length, 256 - length, "%s until %lld of %lld ", delivery->delivery_id,
+		(long long)delivery->expires_at->seconds, (long long)delivery->ends_at->seconds);
+	return 0;
+}
+
+/* A repeat that says nothing new is not given again; one after a move is, and its times hold for all of the disclosure.
+ */
+static void test_the_latest_times_hold(void **state)
+{
+	char held[256] = "";
+
+	(void)state;
+	assert_int_equal(
+		play("{\"streams\": [["
+		     "{\"delivery\": \"d1\", \"disclosure\": \"D\", \"ends_at\": 2000000000, \"expires_at\": "
+		     "2000000100},"
+		     "{\"delivery\": \"d2\", \"disclosure\": \"D\", \"release\": \"entry\", \"ends_at\": 2000000000, "
+		     "\"expires_at\": 2000000100},"
+		     "{\"delivery\": \"e1\", \"disclosure\": \"E\", \"ends_at\": 2000000000, \"expires_at\": "
+		     "2000000100},"
+		     "{\"await\": \"acknowledged e1\"},"
+		     "{\"delivery\": \"d1\", \"disclosure\": \"D\", \"cause\": \"REPEATED\", \"ends_at\": 2000000000, "
+		     "\"expires_at\": 2000000100},"
+		     "{\"delivery\": \"d1\", \"disclosure\": \"D\", \"cause\": \"REPEATED\", \"ends_at\": 2000000500, "
+		     "\"expires_at\": 2000000600},"
+		     "{\"restriction\": \"D\"}]]}",
+			(struct needtoknow_receiver_options){ .keep = 1 }, "restriction D"),
+		0);
+	assert_string_equal(told,
+		"connected\ndelivery d1 Alice\ndelivery d2 Alice\ndelivery e1 Alice\ndelivery d1 Alice\nrestriction "
+		"D\n");
+	needtoknow_receiver_visit(receiver, time_held, held);
+	assert_string_equal(held,
+		"d2 until 2000000600 of 2000000500 e1 until 2000000100 of 2000000000 "
+		"d1 until 2000000600 of 2000000500 ");
+	finish();
+}
+
+/* The app was away when the booking was moved: what it had to wipe comes again. */
+static void test_wiped_too_early_comes_again(void **state)
+{
+	char held[256] = "";
+
+	(void)state;
+	assert_int_equal(
+		play("{\"streams\": [["
+		     "{\"delivery\": \"d1\", \"disclosure\": \"D\", \"ends_at\": 2000000000, \"expires_in\": 0.3}, "
+		     "{\"sleep\": 0.6},"
+		     "{\"delivery\": \"d1\", \"disclosure\": \"D\", \"cause\": \"REPEATED\", \"ends_at\": 2000000500, "
+		     "\"expires_at\": 2000000600},"
+		     "{\"restriction\": \"D\"}]]}",
+			(struct needtoknow_receiver_options){ .keep = 1 }, "restriction D"),
+		0);
+	assert_string_equal(
+		told, "connected\ndelivery d1 Alice\nexpiry D B1, 1 wiped\ndelivery d1 Alice\nrestriction D\n");
+	needtoknow_receiver_visit(receiver, time_held, held);
+	assert_string_equal(held, "d1 until 2000000600 of 2000000500 ");
+	finish();
+}
+
+/* Expiry is by the server's clock, not by ours. */
+static void test_expires_by_the_servers_clock(void **state)
+{
+	(void)state;
+	assert_int_equal(play("{\"ahead\": 86400, \"streams\": [["
+			      "{\"delivery\": \"d1\", \"disclosure\": \"D\", \"expires_in\": 0.3}, {\"sleep\": 0.6}, "
+			      "{\"restriction\": \"D\"}]]}",
+				 (struct needtoknow_receiver_options){ .keep = 1 }, "restriction D"),
+		0);
+	assert_string_equal(told, "connected\ndelivery d1 Alice\nexpiry D B1, 1 wiped\nrestriction D\n");
+	finish();
+}
+
 static void test_retained_says_why(void **state)
 {
 	(void)state;
@@ -314,6 +392,9 @@ int main(void)
 		cmocka_unit_test_setup(test_permanent_failure_ends_it, reset),
 		cmocka_unit_test_setup(test_until_empty_gives_up, reset),
 		cmocka_unit_test_setup(test_holds_and_wipes, reset),
+		cmocka_unit_test_setup(test_the_latest_times_hold, reset),
+		cmocka_unit_test_setup(test_wiped_too_early_comes_again, reset),
+		cmocka_unit_test_setup(test_expires_by_the_servers_clock, reset),
 		cmocka_unit_test_setup(test_retained_says_why, reset),
 		cmocka_unit_test_setup(test_one_bad_confirmation, reset),
 	};
