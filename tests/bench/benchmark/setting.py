@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -58,6 +59,20 @@ def resident_bytes(pid):
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     raise RuntimeError(f"process {pid} has no resident memory")
+
+
+def settled_bytes(pid, wait=time.sleep):
+    """Resident bytes, once they have not moved for half a second: connections that have just closed are still being freed. `wait` is given
+    the seconds that it is to take."""
+    deadline = time.monotonic() + 10
+    before = resident_bytes(pid)
+    while time.monotonic() < deadline:
+        wait(0.5)
+        now = resident_bytes(pid)
+        if now == before:
+            break
+        before = now
+    return before
 
 
 class Setting:

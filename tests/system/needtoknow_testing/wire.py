@@ -149,10 +149,11 @@ class WireClient:
             left = deadline - time.monotonic()
             if left <= 0:
                 break
-            self._read(left)
+            self.read_once(left)
         return answer
 
-    def _read(self, timeout):
+    def read_once(self, timeout=1):
+        """What is there, or comes in time."""
         self.socket.settimeout(timeout)
         try:
             data = self.socket.recv(65536)
