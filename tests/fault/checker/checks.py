@@ -66,7 +66,7 @@ class Ledger:
             elif line.kind == "SHARED":
                 self.shared.setdefault(line.disclosure, line)
             elif line.kind == "ACKNOWLEDGED":
-                self.acknowledged.setdefault(line.delivery, line)
+                self.acknowledged.setdefault(line.delivery, []).append(line)
             elif line.kind == "WITHDRAWN":
                 self.withdrawn.setdefault((line.disclosure, line.device), line)
             elif line.kind == "DELETION_CONFIRMED":
@@ -544,13 +544,20 @@ def only_expected_refusals(history):
 # --------------------------------------------------------------------------------------------- what is owed until it has happened
 
 def acknowledged_repeated_or_withdrawn(history):
-    """P6: each delivery was acknowledged, or sent again, or ordered to be deleted."""
-    ledger, every, later = Ledger(history), set(history.every_device), set()
-    for line in reversed(ledger.of_kind["DELIVERED"]):
+    """
+    P6: each delivery was acknowledged, or sent again, or ordered to be deleted. Not so what was sent before and is fetched once more:
+    whoever has asked, and got no answer, asks again, and what was sent before is repeated for its own sake.
+    """
+    ledger, every, sent = Ledger(history), set(history.every_device), {}
+    for line in ledger.of_kind["DELIVERED"]:
         place = (line.disclosure, line.release, line.device if line.recipient in every else "")
-        if place not in later and line.delivery not in ledger.acknowledged and (line.disclosure, line.device) not in ledger.withdrawn:
+        if line.reason != "FETCHED" or place not in sent:
+            sent[place] = line
+    for line in sent.values():
+        acknowledged = any(each.index > line.index and (each.device == line.device or line.recipient not in every)
+                           for each in ledger.acknowledged.get(line.delivery, ()))
+        if not acknowledged and (line.disclosure, line.device) not in ledger.withdrawn:
             yield f"entry {line.index}: {line.delivery} to {line.recipient}/{line.device} was neither acknowledged, repeated nor withdrawn"
-        later.add(place)
 
 
 def everything_happened(history):
