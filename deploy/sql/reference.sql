@@ -93,8 +93,9 @@ SELECT booking_id, subject_id, tasks, instructions, price
 FROM company.booking;
 
 -- The change queue: which columns, as the contract names them, changed for whom. What was delivered from them is
--- delivered again as a correction (GDPR art. 16, 19), and the row is deleted once that is recorded. Durable, so a
--- change made while needtoknow is stopped is not lost. It holds names, never values.
+-- delivered again as a correction (GDPR art. 16, 19), and the row is deleted once that is recorded: needtoknow's role
+-- may SELECT and DELETE here. Durable, so a change made while needtoknow is stopped is not lost. It holds names, never
+-- values.
 CREATE TABLE share.change_queue (
 	change_id  bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	subject_id text NOT NULL,

@@ -9,7 +9,8 @@ DECLARE
 BEGIN
 	-- owner:  owns the schema `needtoknow`, runs `needtoknowd migrate` and maintenance. Nothing that serves calls uses it.
 	-- state:  the daemon's own tables. Owns nothing; may add to the ledger, never change it.
-	-- source: reads the columns of the contract's views that the policy names (`needtoknow policy grants FILE`), nothing else.
+	-- source: reads the columns of the contract's views that the policy names (`needtoknow policy grants FILE`), nothing else, and
+	--         removes from the change queue what was corrected.
 	-- audit:  reads the ledger, on a replica if there is one.
 	FOREACH role IN ARRAY ARRAY['needtoknow_owner', 'needtoknow_state', 'needtoknow_source', 'needtoknow_audit'] LOOP
 		IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN

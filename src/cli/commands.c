@@ -346,6 +346,8 @@ const struct command commands[] = {
 		.group = "Policy (no connection)",
 		.summary = "Print the SQL that lets a role read what the policy needs, and no more",
 		.operand = "FILE",
+		.details = "And lets it read the company's change queue, which says which columns changed, and remove\n"
+			   "from it what was corrected.",
 		.examples = "  needtoknow policy grants policy.yaml --role needtoknow_source | psql company\n",
 		.flags = policy_grants_flags,
 		.run = policy_grants_run },

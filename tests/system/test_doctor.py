@@ -232,6 +232,21 @@ def test_a_column_that_no_policy_needs_is_named_and_mended(patient):
     patient.mend(finding)
 
 
+def test_a_change_queue_that_may_not_be_used_is_named_and_mended(patient):
+    patient.sandbox.query("REVOKE DELETE ON share.change_queue FROM needtoknow_source")
+    finding, rest = patient.finds("warning", "database.source", "share.change_queue: the role may not read it and remove from it",
+                                  "^needtoknow policy grants .* --role needtoknow_source", code=OK)
+    assert not rest
+    patient.mend(finding)
+
+
+def test_a_change_queue_that_is_not_there(patient):
+    with patient.changed("ALTER TABLE share.change_queue RENAME TO changes; REVOKE ALL ON share.changes FROM needtoknow_source",
+                         "ALTER TABLE share.changes RENAME TO change_queue;"
+                         "GRANT SELECT, DELETE ON share.change_queue TO needtoknow_source"):
+        patient.finds("warning", "database.source", "there is no table share.change_queue", "reference.sql", code=OK)
+
+
 def test_a_column_that_may_not_be_read_is_named_and_mended(patient):
     patient.sandbox.query("REVOKE SELECT (door_code) ON share.client FROM needtoknow_source")
     finding, rest = patient.finds("wrong", "database.source", "may not read column `door_code`",
@@ -252,7 +267,7 @@ def test_a_role_that_is_too_mighty(patient, change, undo, words, mend):
 def test_a_role_that_owns_what_it_writes(patient):
     with patient.changed("ALTER TABLE needtoknow.due OWNER TO needtoknow_state",
                          "ALTER TABLE needtoknow.due OWNER TO needtoknow_owner;"
-                         "GRANT SELECT, INSERT, DELETE ON needtoknow.due TO needtoknow_state"):
+                         "GRANT SELECT, INSERT, UPDATE, DELETE ON needtoknow.due TO needtoknow_state"):
         patient.finds("wrong", "database.state", "role needtoknow_state is the owner of needtoknow.due", "REASSIGN OWNED BY")
 
 

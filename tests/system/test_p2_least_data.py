@@ -21,6 +21,7 @@ def policy_columns(world):
     named = {("share", "client"): {"subject_id"}, ("share", "booking"): {"booking_id", "subject_id"}}
     for source, column in re.findall(r"\b(client|booking)\.([a-z_]+)", text[text.index("\nservices:"):retention]):
         named["share", source].add(column)
+    named["share", "change_queue"] = {"change_id", "subject_id", "source", "key", "columns", "changed_at"}  # names, never values
     return named
 
 

@@ -191,6 +191,12 @@ static const struct company_case {
 		NULL, NULL, CATALOGUE_FIT, { NULL } },
 };
 
+/* Without one the policy may take effect all the same. */
+static bool about_queue(const char *message)
+{
+	return strstr(message, ".change_queue") != NULL;
+}
+
 static bool problems_are(
 	const struct catalogue *catalogue, const struct company_case *expected, enum catalogue_severity rights)
 {
@@ -201,8 +207,10 @@ static bool problems_are(
 	for (size_t i = 0; i < count && same; i++) {
 		const struct catalogue_problem *problem = catalogue_problem_at(catalogue, i);
 		bool is_right = strstr(problem->message, "the policy does not name") != NULL;
-		same = strstr(problem->message, expected->problems[i]) != NULL &&
-			problem->severity == (is_right ? rights : CATALOGUE_ERROR);
+		enum catalogue_severity severity = about_queue(problem->message) ? CATALOGUE_WARNING
+			: is_right                                               ? rights
+										 : CATALOGUE_ERROR;
+		same = strstr(problem->message, expected->problems[i]) != NULL && problem->severity == severity;
 	}
 	return same;
 }
@@ -219,7 +227,8 @@ static void test_companies(void **state)
 		for (int strict = 0; strict < 2; strict++) {
 			struct catalogue *catalogue = check_as("source", policy, strict);
 			/* Strict, a right too many is an error like any other. */
-			bool fit = cases[i].result == CATALOGUE_FIT && (!strict || cases[i].problems[0] == NULL);
+			const char *first = cases[i].problems[0];
+			bool fit = cases[i].result == CATALOGUE_FIT && (!strict || first == NULL || about_queue(first));
 			enum catalogue_severity rights = strict ? CATALOGUE_ERROR : CATALOGUE_WARNING;
 			if (catalogue_result(catalogue) != (fit ? CATALOGUE_FIT : CATALOGUE_UNFIT) ||
 				!problems_are(catalogue, &cases[i], rights)) {
@@ -260,8 +269,10 @@ static void test_a_superuser_is_told_once(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		struct catalogue *catalogue = check_as(roles[i], policy, true);
 		assert_int_equal(catalogue_result(catalogue), CATALOGUE_UNFIT);
-		assert_int_equal(catalogue_problem_count(catalogue), 1);
-		assert_non_null(strstr(catalogue_problem_at(catalogue, 0)->message, "may read every table"));
+		size_t count = catalogue_problem_count(catalogue);
+		/* What pg_read_all_data does not give: to remove from the change queue. */
+		assert_int_equal(count, i == 0 ? 1 : 2);
+		assert_non_null(strstr(catalogue_problem_at(catalogue, count - 1)->message, "may read every table"));
 		catalogue_free(catalogue);
 	}
 	policy_free(policy);
