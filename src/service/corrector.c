@@ -107,7 +107,8 @@ static void need_queue(struct corrector *corrector, const char *schema)
 	LL_FOREACH (corrector->queues, queue)
 		if (!strcmp(queue->schema, schema))
 			return;
-	LL_APPEND(corrector->queues, queue_new(schema));
+	queue = queue_new(schema); /* the macro would make several */
+	LL_APPEND(corrector->queues, queue);
 }
 
 /* One a schema that any policy in use names. */
