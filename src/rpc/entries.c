@@ -38,7 +38,11 @@ void entries_begin(struct call *call, struct entries *entries, const struct entr
 
 static void offer(struct call *call, struct entries *entries, const struct found_entry *entry)
 {
-	if (!entries->stopped && !entries->take(call, entries, entry))
+	if (entries->stopped)
+		return;
+	if (entries->take(call, entries, entry))
+		entries->taken++;
+	else
 		entries->stopped = true;
 }
 
@@ -156,6 +160,12 @@ static const struct read_kind walks[2] = {
 	{ .statement = &sql_ledger_walk_backward, .from = READ_AUDIT, .types = WALK_TYPES, .row = row_came },
 };
 
+/* Where reading ends, as the statements have it. */
+static int64_t bound_of(const struct entries *entries)
+{
+	return entries->newest_first ? entries->lower : entries->upper;
+}
+
 static size_t rows_at_once(const struct entries *entries)
 {
 	return entries->budget / BYTES_A_ROW;
@@ -164,6 +174,7 @@ static size_t rows_at_once(const struct entries *entries)
 static void ask_rows(struct call *call, struct entries *entries)
 {
 	entries->rows = entries->bytes = 0;
+	entries->taken_before = entries->taken;
 	entries->reading = ENTRIES_ROWS;
 	batch_read(call, &walks[entries->newest_first], entries,
 		(struct cell[]){ cell_number(entries->next), cell_number((int64_t)entries->filter->kinds),
@@ -228,11 +239,11 @@ static const struct read_kind indices_by[] = {
 
 #define RARE_TYPES                                                                                                     \
 	{                                                                                                              \
-		PG_INT8, PG_INT8, PG_INT4                                                                              \
+		PG_INT8, PG_INT8, PG_INT8, PG_INT4                                                                     \
 	}
 #define RECIPIENT_TYPES                                                                                                \
 	{                                                                                                              \
-		PG_TEXT, PG_INT8, PG_INT8, PG_INT4                                                                     \
+		PG_TEXT, PG_INT8, PG_INT8, PG_INT8, PG_INT4                                                            \
 	}
 static const struct read_kind rare[2] = {
 	{ .statement = &sql_entries_rare_forward, .from = READ_AUDIT, .types = RARE_TYPES, .row = index_row },
@@ -253,16 +264,17 @@ static void ask_indices(struct call *call, struct entries *entries)
 {
 	const struct entry_filter *filter = entries->filter;
 	struct cell next = cell_number(entries->next), kinds = cell_number((int64_t)filter->kinds);
+	struct cell bound = cell_number(bound_of(entries));
 	struct cell amount = cell_number((int64_t)entries->index_max);
 	entries->index_count = 0;
 	entries->reading = ENTRIES_INDICES;
 	if (filter->by == ENTRY_FILTER_BY_RARE) {
-		batch_read(call, &rare[entries->newest_first], entries, (struct cell[]){ next, kinds, amount });
+		batch_read(call, &rare[entries->newest_first], entries, (struct cell[]){ next, bound, kinds, amount });
 		return;
 	}
 	if (filter->by == ENTRY_FILTER_BY_RECIPIENT) {
 		batch_read(call, &recipient[entries->newest_first], entries,
-			(struct cell[]){ cell_text(filter->recipient_id), next, kinds, amount });
+			(struct cell[]){ cell_text(filter->recipient_id), next, bound, kinds, amount });
 		return;
 	}
 	batch_read(call, &indices_by[filter->by], entries,
@@ -429,6 +441,19 @@ bool entries_more(struct entries *entries)
 	return !entries->end;
 }
 
+/* As much as what is still wanted will take, going by what the reading before brought; double where it brought nothing.
+ */
+static size_t next_budget(const struct entries *entries)
+{
+	size_t found = entries->taken - entries->taken_before, wanted = entries->index_max - entries->taken;
+	size_t budget = entries->budget * 2;
+	if (!entries->bytes)
+		return entries->budget;
+	if (found && entries->taken < entries->index_max)
+		budget = entries->bytes * wanted / found * 5 / 4;
+	return budget < BUDGET_FIRST ? BUDGET_FIRST : budget > entries->budget_max ? entries->budget_max : budget;
+}
+
 void entries_ask(struct call *call, struct entries *entries)
 {
 	entries->stopped = false;
@@ -442,8 +467,8 @@ void entries_ask(struct call *call, struct entries *entries)
 	else if (entries->filter->by)
 		ask_indices(call, entries);
 	else {
-		if (entries->readings > 1 && entries->budget * 2 <= entries->budget_max)
-			entries->budget *= 2;
+		if (entries->budget < entries->budget_max)
+			entries->budget = next_budget(entries);
 		ask_rows(call, entries);
 	}
 }

@@ -33,7 +33,7 @@ struct entries {
 	const struct entry_filter *filter;
 	bool newest_first;
 	int64_t next; /* oldest first: looked at is all before it; newest first: all from it on */
-	size_t budget, budget_max; /* bytes of bodies that a reading may bring; doubles with each */
+	size_t budget, budget_max; /* bytes of bodies that a reading may bring; grows up to what is needed */
 	entries_take *take;
 	void *target; /* of whoever takes */
 	unsigned readings;
@@ -52,6 +52,7 @@ struct entries {
 	int64_t lower, upper; /* indices from lower to before upper may match */
 	bool stopped; /* nothing more is taken of it */
 	size_t rows, bytes;
+	size_t taken, taken_before; /* entries, and how many before the reading */
 	int64_t gap, gap_end; /* entries whose row is gone */
 	int64_t *indices;
 	size_t index_count, index_max;

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 /*
- * Hashes of the ledger's tree, for proofs: slices of the stored tiles, and of the last tile of leaves, which is not
- * stored, the entries themselves. One round trip, whatever the tree's size.
+ * Hashes of the ledger's tree, for proofs: each tile is read once, and of the last tile of leaves, which is not stored,
+ * the entries themselves. One round trip, whatever the tree's size.
  */
 struct tree_node {
 	struct merkle_hash hash;
@@ -18,10 +18,21 @@ struct tree_node {
 	unsigned count; /* hashes that it is made of */
 };
 
+struct tree_reading;
+
+/* Of one tile what the plan's nodes in it are made of, from `first` to before `until`. */
+struct tree_slice {
+	struct tree_reading *reading;
+	struct tile_id tile;
+	unsigned first, until;
+};
+
 struct tree_reading {
 	struct merkle_plan plan; /* filled by the caller */
 	/* The rest is ours. */
 	struct tree_node nodes[MERKLE_PLAN_MAX];
+	struct tree_slice slices[MERKLE_PLAN_MAX];
+	size_t slice_count;
 	uint64_t first_leaf; /* of those that are read from entries */
 	bool leaf_known[TILE_WIDTH];
 	uint8_t leaves[TILE_BYTES];

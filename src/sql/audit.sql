@@ -68,64 +68,88 @@ CROSS JOIN LATERAL (SELECT i.ledger_index
 	GROUP BY i.ledger_index ORDER BY i.ledger_index * u.dir LIMIT u.amount) AS e
 ORDER BY u.ord, e.ledger_index * u.dir;
 
+-- What follows is bounded on both sides: oldest first by `next` and, behind it, `bound`; newest first entries are below `next`, and none is
+-- below `bound`. Rows come in the order of the index, and the walk ends when there is enough: the sort goes on within each row alone.
+
 -- name: entries_of_recipient_forward
--- Of `entries` and `rare`, 0004_tree.sql. From the row that holds `next` on, or from the first that was not pruned. The row of `next` may have none behind it: hence one row more.
+-- Of `entries` and `rare`, 0004_tree.sql. From the row that holds `next` on, or from the first that was not pruned.
 SELECT u.ord, e.ledger_index
-FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::integer[]) WITH ORDINALITY AS u(recipient_id, next, kinds, amount, ord)
+FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::integer[]) WITH ORDINALITY
+	AS u(recipient_id, next, bound, kinds, amount, ord)
 CROSS JOIN LATERAL (SELECT s.first_index + (o.entry >> 6) AS ledger_index
 	FROM (SELECT * FROM needtoknow.recipient_slice AS r WHERE r.recipient_id = u.recipient_id AND r.kinds & u.kinds <> 0
-			AND r.first_index >= coalesce(
+			AND r.first_index < u.bound AND r.first_index >= coalesce(
 				(SELECT f.first_index FROM needtoknow.ledger AS f WHERE f.first_index <= u.next ORDER BY f.first_index DESC LIMIT 1),
 				(SELECT f.first_index FROM needtoknow.ledger AS f WHERE f.first_index >= 0 ORDER BY f.first_index LIMIT 1), 0)
-		ORDER BY r.first_index LIMIT u.amount + 1) AS s
+		ORDER BY r.first_index) AS s
 	CROSS JOIN LATERAL unnest(coalesce(s.entries, ARRAY(SELECT generate_series(0, l.count - 1) << 6
 		FROM needtoknow.ledger AS l WHERE l.first_index = s.first_index))) AS o(entry)
-	WHERE s.first_index + (o.entry >> 6) >= u.next AND (o.entry & 63 = 0 OR 1::bigint << (o.entry & 63) & u.kinds <> 0)
-	ORDER BY s.first_index + (o.entry >> 6) LIMIT u.amount) AS e
+	WHERE s.first_index + (o.entry >> 6) >= u.next AND s.first_index + (o.entry >> 6) < u.bound
+		AND (o.entry & 63 = 0 OR 1::bigint << (o.entry & 63) & u.kinds <> 0)
+	ORDER BY s.first_index, o.entry LIMIT u.amount) AS e
 ORDER BY u.ord, e.ledger_index;
 
 -- name: entries_of_recipient_backward
 SELECT u.ord, e.ledger_index
-FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::integer[]) WITH ORDINALITY AS u(recipient_id, next, kinds, amount, ord)
+FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::integer[]) WITH ORDINALITY
+	AS u(recipient_id, next, bound, kinds, amount, ord)
 CROSS JOIN LATERAL (SELECT s.first_index + (o.entry >> 6) AS ledger_index
 	FROM (SELECT * FROM needtoknow.recipient_slice AS r WHERE r.recipient_id = u.recipient_id AND r.kinds & u.kinds <> 0
 			AND r.first_index < u.next AND r.first_index >= coalesce(
+				(SELECT f.first_index FROM needtoknow.ledger AS f WHERE f.first_index <= u.bound ORDER BY f.first_index DESC LIMIT 1),
 				(SELECT f.first_index FROM needtoknow.ledger AS f WHERE f.first_index >= 0 ORDER BY f.first_index LIMIT 1), 0)
-		ORDER BY r.first_index DESC LIMIT u.amount + 1) AS s
+		ORDER BY r.first_index DESC) AS s
 	CROSS JOIN LATERAL unnest(coalesce(s.entries, ARRAY(SELECT generate_series(0, l.count - 1) << 6
 		FROM needtoknow.ledger AS l WHERE l.first_index = s.first_index))) AS o(entry)
-	WHERE s.first_index + (o.entry >> 6) < u.next AND (o.entry & 63 = 0 OR 1::bigint << (o.entry & 63) & u.kinds <> 0)
-	ORDER BY s.first_index + (o.entry >> 6) DESC LIMIT u.amount) AS e
+	WHERE s.first_index + (o.entry >> 6) < u.next AND s.first_index + (o.entry >> 6) >= u.bound
+		AND (o.entry & 63 = 0 OR 1::bigint << (o.entry & 63) & u.kinds <> 0)
+	ORDER BY s.first_index DESC, o.entry DESC LIMIT u.amount) AS e
 ORDER BY u.ord, e.ledger_index DESC;
 
 -- name: entries_rare_forward
--- By the index ledger_rare alone, whose predicate must stand here word for word.
+-- By the index ledger_rare, whose predicate must stand here word for word: which sets of rare kinds trains carry (a few, each found by one
+-- step in the index), then the rows of those that have a kind that is asked for. None of the others is walked, however many there are.
 SELECT u.ord, e.ledger_index
-FROM unnest($1::bigint[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(next, kinds, amount, ord)
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::integer[]) WITH ORDINALITY AS u(next, bound, kinds, amount, ord)
+CROSS JOIN LATERAL (SELECT f.first_index FROM (SELECT 1) AS one LEFT JOIN LATERAL (SELECT x.first_index FROM needtoknow.ledger AS x
+	WHERE x.first_index <= u.next ORDER BY x.first_index DESC LIMIT 1) AS f ON true OFFSET 0) AS b
 CROSS JOIN LATERAL (SELECT l.first_index + (o.entry >> 6) AS ledger_index
-	FROM (SELECT r.first_index FROM needtoknow.ledger AS r
-		WHERE r.first_index >= coalesce((SELECT f.first_index FROM needtoknow.ledger AS f WHERE f.first_index <= u.next
-				ORDER BY f.first_index DESC LIMIT 1), 0)
-			AND r.kinds & ~1818::bigint <> 0 AND r.kinds & u.kinds <> 0
-		ORDER BY r.first_index LIMIT u.amount + 1) AS k
-	CROSS JOIN LATERAL (SELECT * FROM needtoknow.ledger AS x WHERE x.first_index = k.first_index OFFSET 0) AS l
+	FROM (WITH RECURSIVE sets(kinds) AS (SELECT -9223372036854775808
+			UNION ALL SELECT (SELECT x.kinds & ~1818::bigint FROM needtoknow.ledger AS x
+				WHERE x.kinds & ~1818::bigint <> 0 AND x.kinds & ~1818::bigint > sets.kinds ORDER BY x.kinds & ~1818::bigint LIMIT 1)
+			FROM sets WHERE sets.kinds IS NOT NULL)
+		SELECT r.* FROM sets CROSS JOIN LATERAL (SELECT x.first_index, x.count, x.rare FROM needtoknow.ledger AS x
+			WHERE x.kinds & ~1818::bigint <> 0 AND x.kinds & ~1818::bigint = sets.kinds
+				AND x.first_index >= coalesce(b.first_index, 0) AND x.first_index < u.bound
+			ORDER BY x.first_index LIMIT u.amount + 1) AS r
+		WHERE sets.kinds & u.kinds <> 0
+		ORDER BY r.first_index) AS l
 	CROSS JOIN LATERAL unnest(coalesce(l.rare, ARRAY(SELECT generate_series(0, l.count - 1) << 6))) AS o(entry)
-	WHERE l.first_index + (o.entry >> 6) >= u.next AND (o.entry & 63 = 0 OR 1::bigint << (o.entry & 63) & u.kinds <> 0)
-	ORDER BY l.first_index + (o.entry >> 6) LIMIT u.amount) AS e
+	WHERE l.first_index + (o.entry >> 6) >= u.next AND l.first_index + (o.entry >> 6) < u.bound
+		AND (o.entry & 63 = 0 OR 1::bigint << (o.entry & 63) & u.kinds <> 0)
+	ORDER BY l.first_index, o.entry LIMIT u.amount) AS e
 ORDER BY u.ord, e.ledger_index;
 
 -- name: entries_rare_backward
 SELECT u.ord, e.ledger_index
-FROM unnest($1::bigint[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(next, kinds, amount, ord)
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::integer[]) WITH ORDINALITY AS u(next, bound, kinds, amount, ord)
+CROSS JOIN LATERAL (SELECT f.first_index FROM (SELECT 1) AS one LEFT JOIN LATERAL (SELECT x.first_index FROM needtoknow.ledger AS x
+	WHERE x.first_index <= u.bound ORDER BY x.first_index DESC LIMIT 1) AS f ON true OFFSET 0) AS b
 CROSS JOIN LATERAL (SELECT l.first_index + (o.entry >> 6) AS ledger_index
-	FROM (SELECT r.first_index FROM needtoknow.ledger AS r
-		WHERE r.first_index < u.next
-			AND r.kinds & ~1818::bigint <> 0 AND r.kinds & u.kinds <> 0
-		ORDER BY r.first_index DESC LIMIT u.amount + 1) AS k
-	CROSS JOIN LATERAL (SELECT * FROM needtoknow.ledger AS x WHERE x.first_index = k.first_index OFFSET 0) AS l
+	FROM (WITH RECURSIVE sets(kinds) AS (SELECT -9223372036854775808
+			UNION ALL SELECT (SELECT x.kinds & ~1818::bigint FROM needtoknow.ledger AS x
+				WHERE x.kinds & ~1818::bigint <> 0 AND x.kinds & ~1818::bigint > sets.kinds ORDER BY x.kinds & ~1818::bigint LIMIT 1)
+			FROM sets WHERE sets.kinds IS NOT NULL)
+		SELECT r.* FROM sets CROSS JOIN LATERAL (SELECT x.first_index, x.count, x.rare FROM needtoknow.ledger AS x
+			WHERE x.kinds & ~1818::bigint <> 0 AND x.kinds & ~1818::bigint = sets.kinds
+				AND x.first_index >= coalesce(b.first_index, 0) AND x.first_index < u.next
+			ORDER BY x.first_index DESC LIMIT u.amount + 1) AS r
+		WHERE sets.kinds & u.kinds <> 0
+		ORDER BY r.first_index DESC) AS l
 	CROSS JOIN LATERAL unnest(coalesce(l.rare, ARRAY(SELECT generate_series(0, l.count - 1) << 6))) AS o(entry)
-	WHERE l.first_index + (o.entry >> 6) < u.next AND (o.entry & 63 = 0 OR 1::bigint << (o.entry & 63) & u.kinds <> 0)
-	ORDER BY l.first_index + (o.entry >> 6) DESC LIMIT u.amount) AS e
+	WHERE l.first_index + (o.entry >> 6) < u.next AND l.first_index + (o.entry >> 6) >= u.bound
+		AND (o.entry & 63 = 0 OR 1::bigint << (o.entry & 63) & u.kinds <> 0)
+	ORDER BY l.first_index DESC, o.entry DESC LIMIT u.amount) AS e
 ORDER BY u.ord, e.ledger_index DESC;
 
 -- What follows reads packed rows in one direction from the index `next` on (oldest first: at or after it; newest first: before it): at most

@@ -54,7 +54,7 @@ SELECT u.ord, coalesce((SELECT t.number + 1 FROM needtoknow.tile AS t WHERE t.le
 FROM unnest($1::integer[]) WITH ORDINALITY AS u(one, ord);
 
 -- name: tree_nodes
--- The hashes below a node: a slice of a full tile; or, of the last tile of a level, which is not stored, the roots of the tiles below.
+-- Hashes of a tile: a slice of a full one; or, of the last one of a level, which is not stored, the roots of the tiles below.
 SELECT u.ord, coalesce(
 	(SELECT substring(t.hashes FROM u.first * 32 + 1 FOR u.count * 32) FROM needtoknow.tile AS t
 		WHERE t.level = u.level AND t.number = u.number),
@@ -63,12 +63,16 @@ SELECT u.ord, coalesce(
 FROM unnest($1::smallint[], $2::bigint[], $3::integer[], $4::integer[]) WITH ORDINALITY AS u(level, number, first, count, ord);
 
 -- name: tree_leaves
--- Packed rows that hold something of a range of entries.
-SELECT u.ord, l.first_index, l.bodies
+-- A range of entries and few more: of each packed row that holds some, the pieces between marks, or all where there are no marks.
+SELECT u.ord, l.first_index + c.low * 4, substring(l.bodies FROM coalesce(l.marks[c.low + 1], 0) + 1
+	FOR coalesce(l.marks[c.high + 1], length(l.bodies)) - coalesce(l.marks[c.low + 1], 0))
 FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS u(first, last, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.ledger AS e
 	WHERE e.first_index >= coalesce((SELECT s.first_index FROM needtoknow.ledger AS s WHERE s.first_index <= u.first
 			ORDER BY s.first_index DESC LIMIT 1), u.first)
 		AND e.first_index <= u.last
 	ORDER BY e.first_index) AS l
+CROSS JOIN LATERAL (SELECT
+	CASE WHEN l.marks IS NULL THEN 0 ELSE least(greatest(u.first - l.first_index, 0), l.count - 1)::integer / 4 END AS low,
+	least(u.last - l.first_index, l.count - 1)::integer / 4 + 1 AS high) AS c
 ORDER BY u.ord, l.first_index;

@@ -22,7 +22,7 @@ CREATE TABLE needtoknow.device (
 	cleared_at    timestamptz,          -- it has been ordered to delete all that it was sent of what was live then
 	PRIMARY KEY (recipient_id, device)
 );
-CREATE INDEX device_revoked ON needtoknow.device (changed_index) WHERE revoked_at IS NOT NULL;
+CREATE INDEX device_changed ON needtoknow.device (changed_index) WHERE changed_index IS NOT NULL;
 CREATE INDEX device_uncleared ON needtoknow.device (recipient_id, device) WHERE revoked_at IS NOT NULL AND cleared_at IS NULL;
 -- What the sweeper looks for every second.
 CREATE INDEX recipient_suspended ON needtoknow.recipient (recipient_id) WHERE suspended;
@@ -83,6 +83,10 @@ BEGIN
 	RETURN forgotten;
 END
 $$;
+
+-- By which rare kinds a train carries: who looks for one passes by the trains that carry others, however many they are.
+DROP INDEX needtoknow.ledger_rare;
+CREATE INDEX ledger_rare ON needtoknow.ledger ((kinds & ~1818::bigint), first_index) WHERE kinds & ~1818::bigint <> 0;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON needtoknow.request TO :"state_role";
 GRANT SELECT, INSERT, UPDATE ON needtoknow.device TO :"state_role";
