@@ -13,7 +13,7 @@
 #define HOLD_SOURCE TIME_SECOND
 #define HOLD_POLICY TIME_SECOND /* another was put in force, and is being looked up: the hold ends with that */
 #define HOLD_UNKNOWN (100 * TIME_SECOND / 1000) /* another worker shared under a policy that is new to this one */
-#define HOLD_LATER_MAX (3600 * TIME_SECOND)
+#define HOLD_LATER_MAX (30 * TIME_SECOND) /* its window may move meanwhile, at another worker */
 #define HOLD_UNUSABLE (30 * TIME_SECOND)
 
 struct delivery {
@@ -24,6 +24,8 @@ struct delivery {
 	const char *device;
 	bool withheld;
 	bool sent, done; /* recorded as delivered; nothing of it is due any more */
+	bool pushed; /* it is in the stream's output */
+	size_t claimed; /* of the stream's credit */
 	int64_t hold;
 };
 
@@ -99,11 +101,11 @@ static enum step_result delivery_gather(struct call *call)
 	if (!receive || !receive->stream)
 		return STEP_DONE;
 	size_t length = values_length(&delivery->shipment);
-	size_t credit = server_stream_credit(receive->stream);
-	if (credit < length && credit < QUEUE_CREDIT_ENOUGH) {
+	if (!subscription_claim(delivery->subscription, length)) {
 		delivery->hold = QUEUE_HOLD_UNTIL_WRITABLE;
 		return STEP_DONE;
 	}
+	delivery->claimed = length;
 	delivery->device = arena_strdup(call->arena, receive->device);
 	return STEP_NEXT;
 }
@@ -177,6 +179,7 @@ static enum step_result delivery_push(struct call *call)
 	/* A COMMIT known only after a doubt was long ago: its values are gone, and redelivery reads them again. */
 	int64_t die_at = values_die_at(call, &delivery->due.disclosure);
 	bool can_leave = receive && receive->stream && die_at;
+	delivery->pushed = can_leave;
 	if (can_leave)
 		push(call, delivery, receive, die_at);
 	queue_sent(delivery->subscription, &key, can_leave);
@@ -203,6 +206,8 @@ static void delivery_release(struct call *call)
 	struct delivery *delivery = call->state;
 	if (!delivery->sent)
 		queue_count(service_queues(call->service))->abandoned++;
+	if (delivery->claimed)
+		subscription_unclaim(delivery->subscription, delivery->claimed, delivery->pushed);
 	queue_landed(delivery->subscription, &delivery->due.key, delivery->hold, delivery->done);
 }
 

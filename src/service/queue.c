@@ -11,6 +11,9 @@
 #include <uthash.h>
 #include <utlist.h>
 
+/* Bytes of a delivery, until some have been seen. */
+#define TYPICAL_FIRST 1024
+
 static void queue_free(struct queue *queue);
 
 /* ---- who listens ---- */
@@ -163,6 +166,7 @@ struct subscription *queue_subscribe(struct call *receive, const char *device, u
 	subscription->receive = receive;
 	subscription->device = mem_strdup(receive->device);
 	subscription->window = window;
+	subscription->typical = TYPICAL_FIRST;
 	subscription->until_empty = until_empty;
 	DL_APPEND(queue->subscriptions, subscription);
 	queue->wanted = true;
@@ -248,6 +252,28 @@ void queues_drain(struct queues *queues)
 bool queues_draining(const struct queues *queues)
 {
 	return queues->draining;
+}
+
+bool subscription_claim(struct subscription *subscription, size_t length)
+{
+	const struct server_stream *stream = subscription->receive->stream;
+	size_t credit = server_stream_credit(stream), typical = subscription->typical;
+	bool alone = !subscription->claims && !server_stream_queued(stream);
+	subscription->typical = length > typical ? length : typical - (typical - length) / 8;
+	if (credit < subscription->claimed + length && !(alone && credit >= QUEUE_CREDIT_ENOUGH))
+		return false;
+	subscription->claims++;
+	subscription->claimed += length;
+	return true;
+}
+
+void subscription_unclaim(struct subscription *subscription, size_t length, bool pushed)
+{
+	subscription->claims--;
+	subscription->claimed -= length;
+	/* Nobody else will say that there is room for what was held. */
+	if (!pushed)
+		queue_writable(subscription);
 }
 
 struct call *subscription_call(const struct subscription *subscription)

@@ -106,6 +106,11 @@ void queue_sent(struct subscription *subscription, const struct delivery_key *ke
 void queue_landed(struct subscription *subscription, const struct delivery_key *key, int64_t hold, bool done);
 /* What release_freed() was asked for is done, or has failed. */
 void queue_freed(struct queue *queue);
+/* A delivery of this length may be recorded for the stream: its credit covers it, beside what others on their way have
+ * claimed of it. A message larger than the peer's whole window begins when nothing else is under way. The claim is
+ * given back when the delivery is in the stream's output, or is not going to be. */
+bool subscription_claim(struct subscription *subscription, size_t length);
+void subscription_unclaim(struct subscription *subscription, size_t length, bool pushed);
 /* The stream, or NULL when it has gone. */
 struct call *subscription_call(const struct subscription *subscription);
 struct queue_counters *queue_count(struct queues *queues);

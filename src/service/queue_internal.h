@@ -29,6 +29,9 @@ struct subscription {
 	uint32_t window;
 	uint32_t unacknowledged;
 	uint32_t flying;
+	uint32_t claims; /* of them, those that have claimed of the stream's credit */
+	size_t claimed; /* bytes */
+	size_t typical; /* length of a delivery, as they come */
 	bool until_empty, finished; /* ends when nothing waits; has been ended */
 	struct subscription *prev, *next;
 };

@@ -28,10 +28,15 @@ static uint32_t room(const struct subscription *subscription)
 	uint32_t taken = subscription->unacknowledged + subscription->flying;
 	if (!subscription->receive || subscription->finished || taken >= subscription->window)
 		return 0;
-	/* A device that does not read is not read for. */
-	if (server_stream_credit(subscription->receive->stream) < QUEUE_CREDIT_ENOUGH)
+	/* A device that does not read is not read for; one that reads slowly, for as much as it will probably take. */
+	size_t credit = server_stream_credit(subscription->receive->stream);
+	if (credit < subscription->claimed + QUEUE_CREDIT_ENOUGH)
 		return 0;
-	return subscription->window - taken;
+	size_t fit = (credit - subscription->claimed) / subscription->typical;
+	uint32_t unclaimed = subscription->flying - subscription->claims, left = subscription->window - taken;
+	if (fit <= unclaimed)
+		return subscription->flying ? 0 : 1;
+	return fit - unclaimed < left ? (uint32_t)(fit - unclaimed) : left;
 }
 
 /* The one with the most room: streams of one recipient share its deliveries evenly. */
