@@ -24,6 +24,7 @@ enum origin {
 	FROM_ROOM,
 	FROM_SIGNER,
 	FROM_CORRECTOR,
+	FROM_SWEEPER,
 };
 
 enum kind {
@@ -46,6 +47,7 @@ struct metric {
 #define ROOM(member) FROM_ROOM, offsetof(struct ledger_room_counters, member)
 #define SIGNER(member) FROM_SIGNER, offsetof(struct signer_counters, member)
 #define CORRECTOR(member) FROM_CORRECTOR, offsetof(struct corrector_counters, member)
+#define SWEEPER(member) FROM_SWEEPER, offsetof(struct sweeper_counters, member)
 #define OTHER FROM_ELSEWHERE, 0
 
 /* Those that are not merely copied from a worker's counters. */
@@ -111,6 +113,11 @@ static const struct metric metrics_table[] = {
 	{ "needtoknow_checkpoint_entries_behind", "Entries that it does not cover yet.", GAUGE, SIGNER(behind) },
 	{ "needtoknow_signing_stopped", "1 while no checkpoint may be signed; the log says why, and GetCheckpoint too.",
 		FLAG, SIGNER(stopped) },
+	{ "needtoknow_sweeps_total", "Times the database was asked what is over; by the elected worker alone.", COUNTER,
+		SWEEPER(looks) },
+	{ "needtoknow_expiries_total", "Disclosures that were found to have expired.", COUNTER, SWEEPER(found) },
+	{ "needtoknow_expiry_late_microseconds", "By how much the oldest was late of those that were found last.",
+		GAUGE, SWEEPER(late) },
 	{ "needtoknow_ledger_room_short",
 		"1 when less than one whole partition is left ahead of the ledger's head: run needtoknowd maintain.",
 		FLAG, ROOM(is_short) },
@@ -197,6 +204,7 @@ void metrics_publish(struct metrics *metrics, unsigned worker, const struct metr
 		[FROM_ROOM] = sample->room,
 		[FROM_SIGNER] = sample->signer,
 		[FROM_CORRECTOR] = sample->corrector,
+		[FROM_SWEEPER] = sample->sweeper,
 	};
 	for (size_t metric = 0; metric < METRICS; metric++) {
 		const char *origin = origins[metrics_table[metric].origin];

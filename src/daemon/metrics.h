@@ -7,6 +7,7 @@
 #include "service/queue.h"
 #include "service/service.h"
 #include "service/signer.h"
+#include "service/sweeper.h"
 #include "service/train.h"
 
 #include <event2/buffer.h>
@@ -39,6 +40,7 @@ struct metrics_sample {
 	const struct ledger_room_counters *room;
 	const struct signer_counters *signer;
 	const struct corrector_counters *corrector;
+	const struct sweeper_counters *sweeper;
 };
 
 void metrics_publish(struct metrics *metrics, unsigned worker, const struct metrics_sample *sample);

@@ -43,6 +43,7 @@ static void publish(struct worker *worker)
 			.room = ledger_room_counters(service_ledger_room(service)),
 			.signer = signer_counters(service_signer(service)),
 			.corrector = corrector_counters(service_corrector(service)),
+			.sweeper = sweeper_counters(service_sweeper(service)),
 		});
 }
 

@@ -35,6 +35,7 @@ enum write_kind {
 	WRITE_DUE_ENDED, /* of these, what is still there, for whichever device */
 	WRITE_DUE_MOVED, /* of these, what is still there is due at another time */
 	WRITE_DUE_LOST, /* of this recipient and disclosure, wherever it is */
+	WRITE_DUE_LEFT, /* of a device that was revoked */
 	WRITE_SENT,
 	WRITE_SENT_REPEATED,
 	WRITE_SENT_ACKNOWLEDGED,

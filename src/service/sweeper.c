@@ -127,7 +127,8 @@ static enum step_result expired_done(struct call *call)
 		return STEP_WAIT;
 	service_learn_time(call->service, sweep->now);
 	sweeper->counters.found += sweep->found;
-	sweeper->counters.late = sweep->found ? (uint64_t)(sweep->now - sweep->oldest) : 0;
+	if (sweep->found)
+		sweeper->counters.late = (uint64_t)(sweep->now - sweep->oldest);
 	sweeper->next = sweep->next == TIME_NONE ? INT64_MAX : sweep->next;
 	wake_for(sweeper, sweeper->next);
 	return STEP_DONE;

@@ -28,7 +28,7 @@ int sweeper_flush(struct sweeper *sweeper);
 struct sweeper_counters {
 	uint64_t looks; /* statements that asked what is over */
 	uint64_t found; /* disclosures that had expired */
-	uint64_t late; /* by how many microseconds, of the last that was found */
+	uint64_t late; /* the oldest of those that were found last, in microseconds */
 };
 const struct sweeper_counters *sweeper_counters(const struct sweeper *sweeper);
 

@@ -1,5 +1,5 @@
 -- What the registry's methods and the sweeper ask about recipients and their devices. Look-ups are LATERAL with OFFSET 0, for the reason
--- that train.sql gives.
+-- that train.sql gives; what must be there or not is a LIMIT 1, since EXISTS was made a join with all that is live.
 
 -- name: devices_of_recipient
 SELECT u.ord, v.device, v.first_seen_at, v.revoked_at
@@ -16,7 +16,7 @@ CROSS JOIN LATERAL (
 	WHERE r.suspended AND r.changed_index > u.above
 	UNION ALL
 	SELECT v.changed_index, v.recipient_id, v.device FROM needtoknow.device AS v
-	WHERE v.revoked_at IS NOT NULL AND v.changed_index > u.above) AS b;
+	WHERE v.changed_index > u.above) AS b;
 
 -- name: recipients_over
 -- Recipients that still have something live and are suspended or without an agreement, devices that were revoked and not ordered to delete
@@ -28,12 +28,14 @@ SELECT u.ord, statement_timestamp(),
 FROM unnest($1::integer[]) WITH ORDINALITY AS u(amount, ord)
 LEFT JOIN LATERAL (
 	(SELECT 2 AS why, r.recipient_id, '' AS device FROM needtoknow.recipient AS r
-		WHERE r.suspended AND EXISTS (SELECT FROM needtoknow.disclosure AS d WHERE d.recipient_id = r.recipient_id AND d.state = 1)
+		WHERE r.suspended AND (SELECT true FROM needtoknow.disclosure AS d WHERE d.recipient_id = r.recipient_id AND d.state = 1
+			ORDER BY d.shared_index LIMIT 1)
 		LIMIT u.amount)
 	UNION ALL
 	(SELECT 1, r.recipient_id, '' FROM needtoknow.recipient AS r
 		WHERE r.agreement_until <= statement_timestamp() AND NOT r.suspended
-			AND EXISTS (SELECT FROM needtoknow.disclosure AS d WHERE d.recipient_id = r.recipient_id AND d.state = 1)
+			AND (SELECT true FROM needtoknow.disclosure AS d WHERE d.recipient_id = r.recipient_id AND d.state = 1
+			ORDER BY d.shared_index LIMIT 1)
 		ORDER BY r.agreement_until LIMIT u.amount)
 	UNION ALL
 	(SELECT 3, v.recipient_id, v.device FROM needtoknow.device AS v WHERE v.revoked_at IS NOT NULL AND v.cleared_at IS NULL LIMIT u.amount)
@@ -60,15 +62,16 @@ SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy
 	k.pseudonym, k.key, u.device
 FROM unnest($1::text[], $2::text[], $3::integer[]) WITH ORDINALITY AS u(recipient_id, device, amount, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.recipient_id = u.recipient_id AND x.state = 1
-	AND EXISTS (SELECT FROM needtoknow.sent AS s WHERE s.disclosure_id = x.disclosure_id AND s.device = u.device)
-	AND NOT EXISTS (SELECT FROM needtoknow.withdrawal AS w WHERE w.disclosure_id = x.disclosure_id AND w.device = u.device)
+	AND (SELECT true FROM needtoknow.sent AS s WHERE s.disclosure_id = x.disclosure_id AND s.device = u.device LIMIT 1)
+	AND (SELECT true FROM needtoknow.withdrawal AS w WHERE w.disclosure_id = x.disclosure_id AND w.device = u.device LIMIT 1) IS NULL
 	ORDER BY x.shared_index LIMIT u.amount) AS d
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = d.subject_id OFFSET 0) AS k ON true
 ORDER BY u.ord, d.shared_index;
 
 -- name: recipient_has_live
 SELECT u.ord FROM unnest($1::text[]) WITH ORDINALITY AS u(recipient_id, ord)
-WHERE EXISTS (SELECT FROM needtoknow.disclosure AS d WHERE d.recipient_id = u.recipient_id AND d.state = 1);
+WHERE (SELECT true FROM needtoknow.disclosure AS d WHERE d.recipient_id = u.recipient_id AND d.state = 1
+	ORDER BY d.shared_index LIMIT 1);
 
 -- name: device_state
 -- Of a RevokeDevice: is the recipient known, and the device revoked already?
@@ -94,6 +97,12 @@ INSERT INTO needtoknow.device (recipient_id, device, first_seen_at, revoked_at, 
 SELECT u.recipient_id, u.device, u.revoked_at, u.revoked_at, u.changed_index
 FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[]) AS u(recipient_id, device, revoked_at, changed_index)
 ON CONFLICT (recipient_id, device) DO UPDATE SET revoked_at = excluded.revoked_at, changed_index = excluded.changed_index;
+
+-- name: write_due_left
+-- What waited for a device that was revoked.
+DELETE FROM needtoknow.due WHERE ctid = ANY (ARRAY(
+	SELECT e.ctid FROM unnest($1::text[], $2::text[]) AS n(recipient_id, device)
+	CROSS JOIN LATERAL (SELECT x.ctid FROM needtoknow.due AS x WHERE x.recipient_id = n.recipient_id AND x.device = n.device OFFSET 0) AS e));
 
 -- name: write_device_cleared
 UPDATE needtoknow.device AS v SET cleared_at = u.cleared_at

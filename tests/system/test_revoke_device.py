@@ -141,3 +141,28 @@ def test_p4_hundreds_that_a_lost_phone_has_are_all_withdrawn_before_the_answer(w
         got = stream.deliveries()
         assert len({delivery.delivery_id for delivery in got}) == 300
         stream.acknowledge(*got)
+
+
+def test_p4_where_every_device_gets_all_the_lost_one_is_waited_for_no_more(world):
+    """What waited for it goes, what it had is withdrawn; the other is sent everything as before."""
+    recipient = world.recipient(deliver_to=registry.DELIVER_TO_EVERY_DEVICE)
+    phone, tablet = recipient.device("phone"), recipient.device("tablet")
+    assert phone.drain() == [] and tablet.drain() == []
+    first = world.share(world.person(), recipient)
+    with phone.receive() as lost:
+        lost.delivery(first.disclosure_id)
+        second = world.share(world.person(), recipient, "strict")
+        revoke(world, recipient, "phone")
+    assert withdrawn(world, first) == [("phone", "DEVICE_REVOKED")]
+    assert world.sandbox.query("SELECT count(*) FROM needtoknow.due WHERE recipient_id = %s AND device = 'phone'",
+                               recipient.recipient_id) == [(0,)]
+    assert world.sandbox.query("SELECT count(*) FROM needtoknow.sent WHERE recipient_id = %s AND device = 'phone' AND open",
+                               recipient.recipient_id) == [(0,)]
+    with tablet.receive() as stream:
+        stream.acknowledge(stream.delivery(first.disclosure_id))
+        third = world.share(world.person(), recipient)
+        stream.acknowledge(stream.delivery(third.disclosure_id))
+    request = protos.sharing.GetDisclosureRequest(disclosure_id=third.disclosure_id)
+    (release,) = world.booking.sharing.GetDisclosure(request, timeout=10).disclosure.releases
+    assert protos.common.ReleaseState.Name(release.state) == "RELEASE_STATE_ACKNOWLEDGED"
+    assert state(world, second) == "DISCLOSURE_STATE_ACTIVE"
