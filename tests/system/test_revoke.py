@@ -1,12 +1,13 @@
 """Revoke: P4, nothing is delivered any more once it is answered; P6, once and for all."""
 
+import hashlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from needtoknow_testing import changes, ledger, protos
+from needtoknow_testing import changes, ledger, policy, protos
 from needtoknow_testing.client import unique
 from needtoknow_testing.refusal import refused
 from needtoknow_testing.waiting import until
@@ -264,3 +265,34 @@ def test_p8_a_revoke_waits_for_no_database_of_the_companys(world):
         assert time.monotonic() - began < 1.5, "below the sources' timeout"
         connection.rollback()
     assert answer.disclosures[0].state == REVOKED
+
+
+def test_p4_what_was_shared_under_a_policy_that_cannot_be_read_any_more_can_be_ended():
+    """Kept from an earlier version, say: nothing of it is delivered, but it ends, at once and without a trace in the queue."""
+    first = policy.testing_policy()
+    world = World.up(first)
+    try:
+        recipient, waiting = world.recipient(), world.recipient()
+        shared = world.share(world.person(), recipient, "home-cleaning", starts_in=12 * 3600)
+        unsent = world.share(world.person(), waiting, "home-cleaning", starts_in=12 * 3600)
+        recipient.acknowledge(*recipient.drain())
+        second = first.replace("Tout de suite", "Sans attendre")
+        (world.sandbox.directory / "policy.yaml").write_text(second)
+        request = protos.registry.ReloadPolicyRequest(expected_digest=hashlib.sha256(second.encode()).digest(), approved_by="DPO")
+        world.admin.registry.ReloadPolicy(request, timeout=20)
+        world.sandbox.query("UPDATE needtoknow.policy SET text = 'version: 0' WHERE policy_number = 1")
+        world.sandbox.restart()
+        until(world.sandbox.health, 30, "SERVING")
+        with refused("UNAVAILABLE", "POLICY_UNAVAILABLE"):
+            changes.reschedule(world, shared.disclosure_id)
+        before = time.time()
+        for disclosure in (shared, unsent):
+            assert changes.revoke(world, disclosure.disclosure_id).disclosures[0].state == REVOKED
+            assert world.sandbox.query(
+                "SELECT count(*) FROM needtoknow.due WHERE disclosure_id = %s", disclosure.disclosure_id) == [(0,)]
+        with recipient.receive() as stream:
+            withdrawal = stream.withdrawal(shared.disclosure_id)
+        assert before - 5 < protos.seconds(withdrawal.delete_by) < time.time() + 5, "at once: nobody knows of more time"
+        assert waiting.drain() == []
+    finally:
+        world.down()
