@@ -1,5 +1,6 @@
 """How fast whole bookings (three entries each) are recorded: at both sizes, and while auditors read."""
 
+import os
 import threading
 from statistics import median
 
@@ -15,32 +16,63 @@ from needtoknow_testing import protos  # noqa: E402  # found through .verify
 
 ENTRIES = 3  # a booking
 RATE = 300  # bookings a second, where latency is looked at
+# After a checkpoint each page that is touched for the first time goes into the write-ahead log as a whole.
+PAGES_SETTLED = 800  # bytes of whole pages a booking: then that is over
+PHASES_MAX = 30
 
 
 def rates(values):
     return figures.spread(values) | {"each": values}
 
 
+def whole_pages(setting, run):
+    """What run() answers, and the bytes of whole pages that went into the write-ahead log meanwhile."""
+    position = lambda: setting.psql("-c", "SELECT pg_current_wal_flush_lsn()")
+    begins = position()
+    answer = run()
+    return answer, float(setting.psql("-c", f"SELECT coalesce(sum(fpi_size), 0) FROM pg_get_wal_stats('{begins}', '{position()}')"))
+
+
+def warm_up(setting, client, bookings):
+    """From a checkpoint on until hardly any page is logged whole any more: entries a second at first, and bookings that it took."""
+    os.sync()
+    setting.psql("-c", "CREATE EXTENSION pg_walinspect", "-c", "CHECKPOINT")
+    first, done = None, 0
+    for _ in range(PHASES_MAX):
+        report, pages = whole_pages(setting, lambda: client.phase("booking", count=bookings))
+        first, done = first or report["per_second"] * ENTRIES, done + bookings
+        if pages / bookings < PAGES_SETTLED:
+            break
+    setting.psql("-c", "DROP EXTENSION pg_walinspect")
+    return {"per_second": first, "bookings": done}
+
+
 def measure(sizes, rounds, bookings, say):
     """Rounds in turn: pgbench's CTE, then the same load on the one and on the other. The order changes with each round."""
-    clients = {}
+    clients, after_checkpoint = {}, {}
+    cpu = {name: 0 for name in sizes}
     try:
         for name, setting in sizes.items():
             setting.psql("-f", BENCH / "log.sql")
             clients[name] = Client(setting).__enter__()
             clients[name].phase("booking", count=1_000)
+            after_checkpoint[name] = warm_up(setting, clients[name], bookings)
+            say(f"appending, {name}: {after_checkpoint[name]['per_second']:,.0f}/s after a checkpoint,"
+                f" {after_checkpoint[name]['bookings']:,} bookings until pages are no longer logged whole")
         found = {name: [] for name in sizes} | {"pgbench_cte": []}
         for number in range(rounds):
             found["pgbench_cte"].append(pgbench(sizes["small"], 32, 2)["per_second"])
             for name in list(sizes)[:: -1 if number % 2 else 1]:
-                found[name].append(clients[name].phase("booking", count=bookings)["per_second"] * ENTRIES)
+                report = clients[name].phase("booking", count=bookings)
+                found[name].append(report["per_second"] * ENTRIES)
+                cpu[name] += (report["cpu"]["daemon"] + report["cpu"]["postgresql"]) * 1e6 / (bookings * ENTRIES * rounds)
             say(f"appending, round {number + 1} of {rounds}: " + "  ".join(f"{name} {values[-1]:,.0f}/s" for name, values in found.items()))
     finally:
         for client in clients.values():
             client.__exit__()
     ratio = [large / small for small, large in zip(found["small"], found["large"])]
     return {name: rates(values) for name, values in found.items()} | {
-        "ratio": rates(ratio), "bookings_to_pgbench_cte": {
+        "ratio": rates(ratio), "cpu_microseconds": cpu, "after_checkpoint": after_checkpoint, "bookings_to_pgbench_cte": {
             name: median(one / ENTRIES / limit for one, limit in zip(found[name], found["pgbench_cte"])) for name in sizes}}
 
 

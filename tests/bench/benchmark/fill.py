@@ -38,14 +38,16 @@ LEDGER = "ledger (first_index, count, recorded_at, kinds, train_id, bodies, mark
 SLICE = "recipient_slice (recipient_id, first_index, entries, kinds)"
 DISCLOSURE = "disclosure (disclosure_id, subject_id, booking_id, recipient_id, service, policy_number, state, starts_at, ends_at," \
     " expires_at, created_at, request_digest, shared_index, ended_index)"
-SENT = "sent (disclosure_id, release, serial, ledger_index, recipient_id, device, sent_at, free_at, acknowledged_index, open, commitment)"
+SENT = "sent (disclosure_id, release, serial, ledger_index, recipient_id, device, sent_at, free_at, acknowledged_index, open, commitment," \
+    " for_device)"
 WITHDRAWAL = "withdrawal (disclosure_id, device, recipient_id, cause, recorded_at, delete_by, ledger_index, leaf_hash, confirmed_index," \
     " outcome, ground, confirmed_at)"
-DUE = "due (recipient_id, due_at, disclosure_id, release)"
+DUE = "due (recipient_id, device, due_at, disclosure_id, release)"
+DEVICE = "device (recipient_id, device, first_seen_at)"
 KEY = "subject_key (subject_id, pseudonym, key)"
 RECIPIENT = "recipient (recipient_id, kind, display_name, services, agreement_ref, agreement_from, agreement_until, deliver_to, changed_index)"
 REFERENCE = "entry_reference (ledger_index, subject_id, booking_id, recipient_id)"
-TABLES = (LEDGER, SLICE, DISCLOSURE, SENT, WITHDRAWAL, DUE, KEY, RECIPIENT, REFERENCE)
+TABLES = (LEDGER, SLICE, DISCLOSURE, SENT, WITHDRAWAL, DUE, KEY, RECIPIENT, DEVICE, REFERENCE)
 
 
 def client_id(number):
@@ -226,6 +228,7 @@ class Writer:
             rows.text(recipient), rows.int2(1), rows.text(f"Maison {booking.recipient + 1}"), rows.data(services),
             rows.text(f"AG-{booking.recipient + 1}"), rows.time(self.now - 400 * history.DAY), rows.data((2**63 - 1).to_bytes(8, "big")),
             rows.int2(1), rows.int8(index))
+        self.tables[DEVICE] += rows.row(rows.text(recipient), rows.text("default"), rows.time(self.now))
 
     # Rows.
 
@@ -239,13 +242,13 @@ class Writer:
             rows.time(booking.ends_at), rows.time(booking.expires_at), rows.time(booking.shared_at), rows.data(booking.commitment[:16]),
             rows.int8(booking.shared_index), rows.int8(booking.ended_index))
         if booking.sent_at is None:
-            self.tables[DUE] += rows.row(recipient, rows.time(booking.shared_at), disclosure, rows.int2(0))
+            self.tables[DUE] += rows.row(recipient, rows.text(""), rows.time(booking.shared_at), disclosure, rows.int2(0))
             return
         waiting = booking.acknowledged_index is None and booking.ended_at is None
         self.tables[SENT] += rows.row(
             disclosure, rows.int2(0), rows.int2(0), rows.int8(booking.sent_index), recipient, device, rows.time(booking.sent_at),
             rows.time(booking.sent_at + 10 * history.MINUTE), rows.int8(booking.acknowledged_index), rows.boolean(waiting),
-            rows.data(booking.commitment))
+            rows.data(booking.commitment), rows.text(""))
         if booking.ended_at is not None:
             confirmed = booking.confirmed_at is not None
             self.tables[WITHDRAWAL] += rows.row(

@@ -50,6 +50,10 @@ def table(record):
                      f"bookings to pgbench CTE {append['bookings_to_pgbench_cte'][name]:.2f}")
     lines.append(f"  ratio, median of rounds          {append['ratio']['median']:>12.2f}   target at least {APPEND}  "
                  + verdict(append["ratio"]["median"] >= APPEND))
+    after, cpu = append["after_checkpoint"], append["cpu_microseconds"]
+    lines.append(f"  CPU of an entry                  {cpu['small']:>12.1f} and {cpu['large']:.1f} us, the daemon's and PostgreSQL's")
+    lines.append(f"  right after a checkpoint         {after['small']['per_second']:>12,.0f} and {after['large']['per_second']:,.0f} entries/s, "
+                 f"for {after['small']['bookings']:,} and {after['large']['bookings']:,} bookings")
     for name, words in (("quiet", "whole bookings, nobody audits"), ("audited", "whole bookings beside auditors")):
         row = audited[name]
         lines.append(f"{words:<35}{row['bookings_per_second']['median']:>12,.0f} /s; at {audited['rate']} a second, values received "
@@ -57,5 +61,6 @@ def table(record):
     lines.append(f"  meanwhile {audited['asked']:,} questions and {audited['read_bytes'] / 1e6:,.0f} MB of entries were answered")
     lines.append(f"memory of the worker               {record['resident_bytes']['large'] / 1e6:>12.0f} MB")
     lines.append(f"\nthe past was written by the benchmark's filler (rows as the service writes them, in {large['filled_in_seconds']:.0f} s), "
-                 f"the rest by the service; {record['cores']} cores, load average at the end {record['load_average'][0]:.1f}")
+                 "the rest by the service; "
+                 f"shared_buffers {record['shared_buffers']}; {record['cores']} cores, load average at the end {record['load_average'][0]:.1f}")
     return "\n".join(lines)

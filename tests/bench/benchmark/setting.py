@@ -78,8 +78,8 @@ def settled_bytes(pid, wait=time.sleep):
 class Setting:
     """As a context: everything it started ends with it, whatever happens in between."""
 
-    def __init__(self, clients):
-        self.clients = clients
+    def __init__(self, clients, workers=1, shared_buffers="1GB"):
+        self.clients, self.worker_count, self.shared_buffers = clients, workers, shared_buffers
         self.directory = Path(tempfile.mkdtemp(prefix="needtoknow-bench-"))
         self.directory.chmod(0o755)  # the database's account goes through it
         self.build = build()
@@ -95,9 +95,10 @@ class Setting:
 
     def _up(self):
         answer = subprocess.run(
-            [SANDBOX, "up", "--release", "--dir", self.directory / "sandbox", "--clients", str(self.clients), "--policy", BENCH / "policy.yaml"],
+            [SANDBOX, "up", "--release", "--dir", self.directory / "sandbox", "--clients", str(self.clients),
+             "--workers", str(self.worker_count), "--policy", BENCH / "policy.yaml"],
             check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "NEEDTOKNOW_BUILD": str(self.build), "SANDBOX_SHARED_BUFFERS": "1GB"})
+            env={**os.environ, "NEEDTOKNOW_BUILD": str(self.build), "SANDBOX_SHARED_BUFFERS": self.shared_buffers})
         self.values = dict(line.split("=", 1) for line in answer.stdout.splitlines() if "=" in line)
         self.daemon = int(self.values["PID"])
         self.postgres = int((self.directory / "sandbox" / "data" / "postmaster.pid").read_text().split("\n", 1)[0])
