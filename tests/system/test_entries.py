@@ -77,6 +77,12 @@ FILTERS = {
     "recipient and kind": lambda story: {"recipient_id": story.recipients[1].recipient_id, "kinds": [kind("ACKNOWLEDGED")]},
     "recipient and rare kind": lambda story: {"recipient_id": story.recipients[3].recipient_id,
                                               "kinds": [kind("REFUSED"), kind("RECIPIENT_CHANGED")]},
+    "rare kinds, from": lambda story: {"kinds": [kind("REFUSED"), kind("RECIPIENT_CHANGED")], "recorded_from": story.shared[0].created_at},
+    "rare kinds, until": lambda story: {"kinds": [kind("REFUSED"), kind("RECIPIENT_CHANGED")],
+                                        "recorded_until": story.shared[230].created_at},
+    "recipient and kind, between": lambda story: {"recipient_id": story.recipients[1].recipient_id, "kinds": [kind("SHARED")],
+                                                  "recorded_from": story.shared[0].created_at,
+                                                  "recorded_until": story.shared[230].created_at},
     "recipient and service": lambda story: {"recipient_id": story.recipients[1].recipient_id, "service": "staged"},
     "recipient, purpose, from": lambda story: {"recipient_id": story.recipients[1].recipient_id, "purpose": "dpv:ServiceProvision",
                                                "recorded_from": story.shared[100].created_at},
@@ -132,7 +138,7 @@ def test_a_row_without_marks_is_read_whole(own_world, story):
         cursor.execute("UPDATE needtoknow.ledger SET marks = NULL, rare = NULL WHERE first_index % 2 = 0")
         assert cursor.rowcount
     connection.close()
-    for name in ("subject", "recipient", "nothing", "rare kinds"):
+    for name in ("subject", "recipient", "nothing", "rare kinds", "rare kinds, from", "recipient and kind, between"):
         filters = FILTERS[name](story)
         below = ledger.size(sandbox)
         for newest_first in (False, True):

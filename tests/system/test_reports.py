@@ -219,7 +219,8 @@ def many(world, person, recipient, amount):
                 starts_at, ends_at, expires_at, created_at, request_digest, shared_index)
             SELECT gen_random_uuid(), %s, %s, %s, 'home-cleaning', 1, 2, now(), now(), now(), now(), '', 1000000000 + n
             FROM generate_series(1, %s) AS n RETURNING disclosure_id, recipient_id),
-        s AS (INSERT INTO needtoknow.sent SELECT d.disclosure_id, r, 1, 1000000000, d.recipient_id, 'default', now(), now(), NULL, false, '', 0, ''
+        s AS (INSERT INTO needtoknow.sent
+            SELECT d.disclosure_id, r, 1, 1000000000, d.recipient_id, 'default', now(), now(), NULL, false, '', 0, ''
             FROM d CROSS JOIN generate_series(0, 2) AS r)
         INSERT INTO needtoknow.withdrawal (disclosure_id, device, recipient_id, cause, recorded_at, delete_by, ledger_index, leaf_hash,
             confirmed_index, confirmed_at, outcome)

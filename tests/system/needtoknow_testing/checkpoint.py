@@ -124,7 +124,8 @@ def wait_signed(sandbox, timeout=20):
 
 
 def append(sandbox, count, a_row=500, actor="system"):
-    """Entries by the thousand, as trains of that many would have written them; by the database's superuser."""
+    """Entries by the thousand, as trains of that many would have written them, some with marks and some from before there were any; by the
+    database's superuser."""
     connection = sandbox.connect(autocommit=False)
     try:
         with connection.cursor() as cursor:
@@ -138,15 +139,18 @@ def append(sandbox, count, a_row=500, actor="system"):
             moment = protos.timestamp_pb2.Timestamp(seconds=now // 1000000, nanos=now % 1000000 * 1000)
             while count:
                 number = min(count, a_row)
-                bodies = b""
+                bodies, marks = b"", []
                 for offset in range(number):
+                    if offset % 4 == 0:
+                        marks.append(len(bodies))
                     body = protos.ledger.LedgerEntry(kind=protos.ledger.ENTRY_KIND_AUDITED, recorded_at=moment, actor=actor,
                                                      fields=[f"made-{frontier.size}"]).SerializeToString()
                     bodies += len(body).to_bytes(2, "big") + body
                     frontier.append(leaf_hash(body))
-                cursor.execute("INSERT INTO needtoknow.ledger (first_index, count, recorded_at, kinds, train_id, bodies)"
-                               " VALUES (%s, %s, to_timestamp(%s / 1000000.0), %s, %s, %s)",
-                               (frontier.size - number, number, now, 1 << protos.ledger.ENTRY_KIND_AUDITED, bytes(16), bodies))
+                cursor.execute("INSERT INTO needtoknow.ledger (first_index, count, recorded_at, kinds, train_id, bodies, marks)"
+                               " VALUES (%s, %s, to_timestamp(%s / 1000000.0), %s, %s, %s, %s)",
+                               (frontier.size - number, number, now, 1 << protos.ledger.ENTRY_KIND_AUDITED, bytes(16), bodies,
+                                marks if count % 2 else None))
                 count -= number
             cursor.execute("UPDATE needtoknow.head SET size = %s, frontier = %s, recorded_at = to_timestamp(%s / 1000000.0),"
                            " train_id = %s", (frontier.size, b"".join(frontier.peaks), now, time.time_ns().to_bytes(16, "big")))
