@@ -101,6 +101,25 @@ def test_a_changed_value_is_delivered_once_as_corrected(one):
     expect(one, shared, "NEW", "CORRECTED")
 
 
+def test_a_fetch_that_nobody_acknowledged_does_not_stand_for_a_correction(one):
+    """Its answer may have been lost: the app would keep the old value for good."""
+    person, recipient = one.person(), one.recipient()
+    with sent(one, person, recipient) as (shared, stream):
+        # The change is announced only once it was fetched, whoever is faster here.
+        one.sandbox.query("ALTER TABLE company.client DISABLE TRIGGER client_changed")
+        try:
+            change(one, person, door_code="fetched-code")
+        finally:
+            one.sandbox.query("ALTER TABLE company.client ENABLE TRIGGER client_changed")
+        (fetched,) = recipient.fetch(shared.disclosure_id)
+        assert values(fetched)["client.door_code"] == "fetched-code"
+        say_changed(one, person, "client", person.subject_id, "door_code")
+        again = stream.delivery(shared.disclosure_id, skip=1, timeout=20)
+        assert again.cause == CORRECTED and values(again) == values(fetched)
+        stream.acknowledge(again)
+    expect(one, shared, "NEW", "FETCHED", "CORRECTED")
+
+
 def test_every_recipient_that_was_sent_it_is_corrected_and_nobody_else(one):
     person = one.person()
     holders = [one.recipient(), one.recipient()]
