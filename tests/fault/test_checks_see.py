@@ -514,7 +514,8 @@ def owed_correction(story):
 
 @pytest.mark.parametrize("owed, check", [
     (owed_acknowledgement, "acknowledged_repeated_or_withdrawn"), (owed_delivery, "everything_happened"),
-    (owed_expiry, "everything_happened"), (owed_withdrawal, "everything_happened"), (owed_confirmation, "everything_happened"), (owed_correction, "corrected")],
+    (owed_expiry, "everything_happened"), (owed_withdrawal, "everything_happened"), (owed_confirmation, "everything_happened"),
+    (owed_correction, "corrected")],
     ids=lambda each: getattr(each, "__name__", ""))
 def test_it_sees_what_is_still_owed(owed, check):
     story = good()
