@@ -1,4 +1,4 @@
-"""P6, P4: `needtoknow receive` (libneedtoknow) loses nothing and keeps nothing too long, whatever happens to its connections and to the daemon."""
+"""P6, P4: `needtoknow receive` (libneedtoknow) loses nothing and keeps nothing too long, whatever its connections and the daemon do."""
 
 import os
 import random
