@@ -5,6 +5,8 @@
 #include "service/service.h"
 #include "sql.h"
 
+#include <string.h>
+
 /* ---- the connection ---- */
 
 static void ready(struct train *train)
@@ -18,9 +20,11 @@ static void ready(struct train *train)
 /* An OK that a crash could take back would be none (P6). */
 static void check_durability(const PGresult *result)
 {
-	if (!row_bool(result, 0, 0))
+	const char *commit = PQgetvalue(result, 0, 0);
+	if (strcmp(commit, "on") != 0 && strcmp(commit, "remote_apply") != 0)
 		log_warning("train",
-			"synchronous_commit was off for our role: it is on for this connection; switch it on for good");
+			"synchronous_commit was %s for our role: it is on for this connection; switch it on for good",
+			commit);
 	if (!row_bool(result, 0, 1))
 		log_error("train",
 			"the database runs with fsync off: what is answered OK does not survive a crash of its "
