@@ -52,6 +52,7 @@ def test_p4_a_process_that_stood_still_sends_nothing_after_the_end(world, step):
     The values were named in the ledger in time; they must not reach anybody late.
     """
     sandbox, recipient = world.sandbox, world.recipient()
+    assert recipient.drain() == []  # its device is known: no train of its own for that
     sandbox.kill()
     sandbox.spawn({"NEEDTOKNOW_STOP_AT": f"{step}:{2 if step == 'train.committed' else 1}:stop"})
     sandbox.wait_serving()
