@@ -95,7 +95,7 @@ static size_t values_length(const struct shipment *shipment)
 static enum step_result delivery_gather(struct call *call)
 {
 	struct delivery *delivery = call->state;
-	if (call->awaited)
+	if (call->awaited || !queue_may_board(delivery->subscription, &delivery->due.key, call))
 		return STEP_WAIT;
 	struct call *receive = subscription_call(delivery->subscription);
 	if (!receive || !receive->stream)
@@ -114,7 +114,10 @@ static enum step_result delivery_gather(struct call *call)
 
 static enum step_result delivery_commit(struct call *call)
 {
-	return train_board(call);
+	const struct delivery *delivery = call->state;
+	enum step_result result = train_board(call);
+	queue_boarded(delivery->subscription, &delivery->due.key);
+	return result;
 }
 
 static enum boarding delivery_board(struct call *call, struct departure *departure)

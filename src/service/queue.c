@@ -362,14 +362,59 @@ struct flight *queue_find_flight(const struct queue *queue, const struct deliver
 	return flight;
 }
 
-void queue_add_flight(struct subscription *subscription, const struct delivery_key *key)
+void queue_add_flight(struct subscription *subscription, const struct delivery_key *key, int64_t due_at)
 {
 	struct queue *queue = subscription->queue;
 	struct flight *flight = mem_calloc(1, sizeof *flight);
 	flight->key = flight_key(key);
+	flight->due_at = due_at;
+	flight->asking = true;
 	HASH_ADD(hh, queue->flights, key, sizeof flight->key, flight);
 	queue->flying++;
 	subscription->flying++;
+}
+
+static struct flight *flight_of_release(const struct queue *queue, const struct flight *of, int16_t release)
+{
+	struct delivery_key key = of->key;
+	key.release = release;
+	return release == of->key.release ? NULL : queue_find_flight(queue, &key);
+}
+
+bool queue_may_board(struct subscription *subscription, const struct delivery_key *key, struct call *delivery)
+{
+	const struct queue *queue = subscription->queue;
+	struct flight *flight = queue_find_flight(queue, key);
+	for (int16_t release = 0; queue->flying > 1 && release < POLICY_RELEASES_MAX; release++) {
+		const struct flight *other = flight_of_release(queue, flight, release);
+		if (!other || !other->asking || other->due_at > flight->due_at ||
+			(other->due_at == flight->due_at && release > key->release))
+			continue;
+		flight->waiting = delivery;
+		return false;
+	}
+	return true;
+}
+
+/* Whoever waited for it looks again. */
+static void flight_boarded(struct queue *queue, struct flight *flight)
+{
+	flight->asking = false;
+	for (int16_t release = 0; queue->flying > 1 && release < POLICY_RELEASES_MAX; release++) {
+		struct flight *other = flight_of_release(queue, flight, release);
+		struct call *waiting = other ? other->waiting : NULL;
+		if (!waiting)
+			continue;
+		other->waiting = NULL;
+		call_run(waiting);
+	}
+}
+
+void queue_boarded(struct subscription *subscription, const struct delivery_key *key)
+{
+	struct flight *flight = queue_find_flight(subscription->queue, key);
+	if (flight->asking)
+		flight_boarded(subscription->queue, flight);
 }
 
 void queue_forget_unacknowledged(struct queue *queue, const struct delivery_key *key)
@@ -419,6 +464,8 @@ void queue_landed(struct subscription *subscription, const struct delivery_key *
 	struct queue *queue = subscription->queue;
 	struct flight *flight = queue_find_flight(queue, key);
 	assert(flight && !flight->held_until && queue->flying && subscription->flying);
+	if (flight->asking)
+		flight_boarded(queue, flight);
 	queue->flying--;
 	subscription->flying--;
 	/* What is still due is behind the place up to which the queue was read. */

@@ -106,6 +106,12 @@ void queue_sent(struct subscription *subscription, const struct delivery_key *ke
 void queue_landed(struct subscription *subscription, const struct delivery_key *key, int64_t hold, bool done);
 /* What release_freed() was asked for is done, or has failed. */
 void queue_freed(struct queue *queue);
+/* Releases of one disclosure board in the order in which they became due, whichever source answers first. False: an
+ * earlier one is still being read, and the delivery's call is run again. */
+bool queue_may_board(struct subscription *subscription, const struct delivery_key *key, struct call *delivery);
+/* It has boarded: the next may. */
+void queue_boarded(struct subscription *subscription, const struct delivery_key *key);
+
 /* A delivery of this length may be recorded for the stream: its credit covers it, beside what others on their way have
  * claimed of it. A message larger than the peer's whole window begins when nothing else is under way. The claim is
  * given back when the delivery is in the stream's output, or is not going to be. */

@@ -10,6 +10,9 @@
 /* One release on its way, or held until a time. */
 struct flight {
 	struct delivery_key key; /* serial counts as 0: a release has one flight */
+	int64_t due_at;
+	bool asking; /* its values are being read */
+	struct call *waiting; /* the delivery, until an earlier release of its disclosure has boarded */
 	int64_t held_until; /* loop time; 0: on its way; INT64_MAX: until the stream can be written to */
 	struct flight *next_landed;
 	UT_hash_handle hh;
@@ -92,7 +95,7 @@ void queue_begin_again(struct queue *queue);
 /* NULL: it is not on its way. */
 struct flight *queue_find_flight(const struct queue *queue, const struct delivery_key *key);
 /* Something due starts on its way. */
-void queue_add_flight(struct subscription *subscription, const struct delivery_key *key);
+void queue_add_flight(struct subscription *subscription, const struct delivery_key *key, int64_t due_at);
 /* What landed while the queue was read is forgotten. */
 void queue_forget_landed(struct queue *queue);
 void queue_forget_unacknowledged(struct queue *queue, const struct delivery_key *key);

@@ -144,9 +144,9 @@ static void start(struct call *reader, struct queue *queue, struct subscription 
 	struct call *call = delivery_new(reader, subscription, &due);
 	struct disclosure *disclosure = &due->disclosure;
 
-	queue_add_flight(subscription, key);
 	due->key = *key;
 	due->due_at = row_time(result, row, 3);
+	queue_add_flight(subscription, key, due->due_at);
 	due->repeat = !row_bytes(result, row, 6, due->commitment, sizeof due->commitment);
 	memcpy(disclosure->id, key->disclosure, sizeof disclosure->id);
 	disclosure->booking_id = row_text(result, row, 8, call);

@@ -131,10 +131,10 @@ CROSS JOIN LATERAL (SELECT e.due_at, e.disclosure_id, e.release FROM needtoknow.
 WITH sent AS (
 	UPDATE needtoknow.sent AS s SET for_device = s.device
 	FROM (SELECT e.ctid FROM unnest($1::text[]) AS n(recipient_id)
-		CROSS JOIN LATERAL (SELECT x.disclosure_id FROM needtoknow.disclosure AS x WHERE x.recipient_id = n.recipient_id AND x.state = 1
+		CROSS JOIN LATERAL (SELECT x.disclosure_id, x.state FROM needtoknow.disclosure AS x WHERE x.recipient_id = n.recipient_id
 			OFFSET 0) AS d
 		CROSS JOIN LATERAL (SELECT x.ctid, x.for_device FROM needtoknow.sent AS x WHERE x.disclosure_id = d.disclosure_id OFFSET 0) AS e
-		WHERE e.for_device = '') AS u
+		WHERE d.state = 1 AND e.for_device = '') AS u
 	WHERE s.ctid = u.ctid)
 INSERT INTO needtoknow.due (recipient_id, device, due_at, disclosure_id, release)
 SELECT n.recipient_id, v.device, e.due_at, e.disclosure_id, e.release FROM unnest($1::text[]) AS n(recipient_id)
@@ -148,16 +148,18 @@ ON CONFLICT DO NOTHING;
 WITH sent AS (
 	UPDATE needtoknow.sent AS s SET for_device = ''
 	FROM (SELECT e.ctid FROM unnest($1::text[]) AS n(recipient_id)
-		CROSS JOIN LATERAL (SELECT x.disclosure_id FROM needtoknow.disclosure AS x WHERE x.recipient_id = n.recipient_id AND x.state = 1
+		CROSS JOIN LATERAL (SELECT x.disclosure_id, x.state FROM needtoknow.disclosure AS x WHERE x.recipient_id = n.recipient_id
 			OFFSET 0) AS d
 		CROSS JOIN LATERAL (SELECT x.ctid, x.for_device FROM needtoknow.sent AS x WHERE x.disclosure_id = d.disclosure_id OFFSET 0) AS e
-		WHERE e.for_device <> '') AS u
+		WHERE d.state = 1 AND e.for_device <> '') AS u
 	WHERE s.ctid = u.ctid)
 DELETE FROM needtoknow.due WHERE ctid = ANY (ARRAY(
 	SELECT e.ctid FROM unnest($1::text[]) AS n(recipient_id)
 	CROSS JOIN LATERAL (SELECT x.ctid, x.device, x.disclosure_id, x.release FROM needtoknow.due AS x WHERE x.recipient_id = n.recipient_id
 		OFFSET 0) AS e
-	WHERE e.device <> '' OR EXISTS (SELECT FROM needtoknow.sent AS x WHERE x.disclosure_id = e.disclosure_id AND x.release = e.release)));
+	LEFT JOIN LATERAL (SELECT true AS sent FROM needtoknow.sent AS x WHERE x.disclosure_id = e.disclosure_id AND x.release = e.release
+		LIMIT 1) AS g ON true
+	WHERE e.device <> '' OR g.sent));
 
 -- name: write_due
 -- With EVERY_DEVICE (2) each known device gets a row of its own beside that of ''.
