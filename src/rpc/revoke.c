@@ -59,7 +59,8 @@ static enum step_result revoke_decode(struct call *call)
 	}
 	if (!request_text(call, "reason", request->reason, REASON_TEXT_MAX))
 		return STEP_DONE;
-	const char *what = revoke->booking_id ? "booking" : "disclosure";
+	bool whole = request->target_case == NEEDTOKNOW__V1__REVOKE_REQUEST__TARGET_BOOKING_ID;
+	const char *what = whole ? "booking" : "disclosure";
 	struct secret_field content[] = { { call->method->path, strlen(call->method->path) }, { what, strlen(what) },
 		{ id, strlen(id) }, { request->reason, strlen(request->reason) } };
 	repeat_name(call, &revoke->repeat, request->request_id, content, 4);
