@@ -15,11 +15,14 @@
 
 /* How often to see whether it is time, and whether we are the one. */
 #define TICK TIME_SECOND
+/* A look that failed is not made up for by the next one in an hour. */
+#define RETRY_INTERVAL (60 * TIME_SECOND)
 
 struct pruner {
 	struct service *service;
 	struct loop_timer timer;
 	int64_t looked_at; /* loop time; 0: never */
+	bool failed; /* then */
 	bool looking;
 };
 
@@ -123,6 +126,7 @@ static void look_release(struct call *call)
 {
 	const struct look *look = call->state;
 	look->pruner->looking = false;
+	look->pruner->failed = call->failed;
 }
 
 static const struct method look_method = {
@@ -156,7 +160,8 @@ static bool is_time(const struct pruner *pruner)
 	if (!may_look(pruner))
 		return false;
 	int64_t waited = loop_now(service_loop(pruner->service)) - pruner->looked_at;
-	return !pruner->looked_at || waited >= prune_interval(kept(in_force(pruner->service)));
+	return !pruner->looked_at || waited >= prune_interval(kept(in_force(pruner->service))) ||
+		(pruner->failed && waited >= RETRY_INTERVAL);
 }
 
 static void ticked(void *context)

@@ -16,7 +16,7 @@
 #define NEW_NAME "checkpoint.new" /* whoever has the lock writes it */
 #define LOCK_NAME "checkpoint.lock"
 #define DISK_PATIENCE 5 /* seconds */
-#define FINISH_STEPS 4
+#define FINISH_STEPS 6 /* the file written, renamed, its name kept; and once more for what came meanwhile */
 
 struct seen_checkpoint {
 	char *directory;
@@ -28,7 +28,8 @@ struct seen_checkpoint {
 	bool unstored; /* it is larger than the file's, as far as we know */
 
 	/* Being stored: both are -1 when nothing is. */
-	int lock, file;
+	int lock, file; /* `file`: what the disk is asked to keep */
+	bool renamed; /* that is the directory, then, which has the name */
 	uint64_t storing; /* the size of what is in the file */
 	struct aiocb sync;
 };
@@ -122,6 +123,7 @@ static void let_go(struct seen_checkpoint *seen)
 	if (seen->lock >= 0)
 		close(seen->lock); /* which unlocks */
 	seen->file = seen->lock = -1;
+	seen->renamed = false;
 }
 
 static int give_up(struct seen_checkpoint *seen, int why, char *error, size_t error_size)
@@ -143,6 +145,13 @@ static int is_stored(struct seen_checkpoint *seen, bool *stored, char *error, si
 	}
 	*stored = checkpoint.size >= seen->last.size;
 	return 0;
+}
+
+/* Not waited for: the loop goes on meanwhile. */
+static int ask_disk(struct seen_checkpoint *seen, char *error, size_t error_size)
+{
+	seen->sync = (struct aiocb){ .aio_fildes = seen->file, .aio_sigevent.sigev_notify = SIGEV_NONE };
+	return aio_fsync(O_SYNC, &seen->sync) != 0 ? give_up(seen, errno, error, error_size) : 0;
 }
 
 /* Writes a file of our own, which the disk is then asked to keep. */
@@ -173,26 +182,36 @@ static int begin(struct seen_checkpoint *seen, char *error, size_t error_size)
 	if (put != (ssize_t)length)
 		return give_up(seen, put < 0 ? errno : ENOSPC, error, error_size);
 	seen->storing = seen->last.size;
-	seen->sync = (struct aiocb){ .aio_fildes = seen->file, .aio_sigevent.sigev_notify = SIGEV_NONE };
-	if (aio_fsync(O_SYNC, &seen->sync) != 0)
-		return give_up(seen, errno, error, error_size);
-	return 0;
+	return ask_disk(seen, error, error_size);
 }
 
-/* The disk has it: it takes the place of the one before. */
-static int complete(struct seen_checkpoint *seen, char *error, size_t error_size)
+/* It takes the place of the one before: a name, which the disk is to keep as well. */
+static int take_place(struct seen_checkpoint *seen, char *error, size_t error_size)
 {
 	char from[4096], to[4096];
+	snprintf(from, sizeof from, "%s/" NEW_NAME, seen->directory);
+	snprintf(to, sizeof to, "%s/" NAME, seen->directory);
+	if (rename(from, to) != 0)
+		return give_up(seen, errno, error, error_size);
+	close(seen->file);
+	seen->file = open(seen->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (seen->file < 0)
+		return give_up(seen, errno, error, error_size);
+	seen->renamed = true;
+	return ask_disk(seen, error, error_size);
+}
+
+/* The disk has answered. */
+static int complete(struct seen_checkpoint *seen, char *error, size_t error_size)
+{
 	int state = aio_error(&seen->sync);
 	if (state == EINPROGRESS)
 		return 0;
 	aio_return(&seen->sync);
 	if (state != 0)
 		return give_up(seen, state, error, error_size);
-	snprintf(from, sizeof from, "%s/" NEW_NAME, seen->directory);
-	snprintf(to, sizeof to, "%s/" NAME, seen->directory);
-	if (rename(from, to) != 0)
-		return give_up(seen, errno, error, error_size);
+	if (!seen->renamed)
+		return take_place(seen, error, error_size);
 	seen->unstored = seen->last.size > seen->storing;
 	let_go(seen);
 	return 0;

@@ -212,6 +212,8 @@ bool shipment_differs(struct shipment *shipment)
 	return shipment->reason == NEEDTOKNOW__V1__REASON__REASON_CORRECTED;
 }
 
+static_assert(POLICY_FIELDS_MAX <= 64, "sent.left_out, a bigint, has a bit for each of a release's fields");
+
 int64_t shipment_left_out(const struct call *call, const struct shipment *shipment)
 {
 	const struct rule *shared = disclosure_rule(call, &shipment->due->disclosure);
