@@ -52,6 +52,8 @@ class Injector:
         for fault in faults:
             time.sleep(fault.pause)
             say(str(fault))
+            for node in (self.pair.primary, self.pair.standby):
+                revive(node)
             KINDS[fault.kind][1](self, *fault.numbers)
             self.done[fault.kind] = self.done.get(fault.kind, 0) + 1
             if fault.patient and fault.kind not in QUICK:
@@ -59,6 +61,8 @@ class Injector:
                     until(self.manager.serves, 15, "service")
                 except AssertionError:
                     say("      (it does not serve after 15 s; the next fault comes nevertheless)")
+        for node in (self.pair.primary, self.pair.standby):
+            revive(node)
 
     # The wires.
 
@@ -182,6 +186,14 @@ def kill(node):
     pid = postmaster(node)
     node.kill()
     until(lambda: not pid or not Path(f"/proc/{pid}").exists(), 10, "the postmaster's burial")
+
+
+def revive(node):
+    """A postmaster ends by itself when the process that recovers is killed; a service manager starts it again."""
+    pid = postmaster(node)
+    if not pid or not alive(pid):
+        kill(node)
+        node.start()
 
 
 def send(pid, number):
