@@ -151,19 +151,6 @@ def test_p6_a_repeat_goes_to_the_device_that_has_not_acknowledged(crowd):
         steady.acknowledge(*steady.deliveries(later.disclosure_id))
 
 
-def test_releases_of_a_disclosure_come_in_their_order_whichever_source_answers_first(crowd):
-    recipient, (phone, tablet) = devices_of(crowd, "phone", "tablet", deliver_to=EVERY)
-    assert phone.drain() == []
-    shared = [crowd.share(crowd.person(), recipient, "staged", starts_in=2.2, lasts=600) for _ in range(10)]
-    crowd.sandbox.wait_until(max(protos.seconds(release.due_at) for each in shared for release in each.releases))
-    for device in (phone, tablet):
-        got = device.drain()
-        device.acknowledge(*got)
-        for each in shared:
-            releases = [delivery.release for delivery in got if delivery.disclosure_id == each.disclosure_id]
-            assert releases == ["planning", "visit", "entry"]
-
-
 def test_two_streams_of_one_device_share_what_is_its(crowd):
     recipient, (phone, tablet) = devices_of(crowd, "phone", "tablet", deliver_to=EVERY)
     with phone.receive() as one, recipient.device("phone").receive() as two, tablet.receive() as whole:

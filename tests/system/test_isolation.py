@@ -81,6 +81,16 @@ def test_a_slow_view_delays_its_own_deliveries_alone(world, prepared):
         stream.acknowledge(stream.delivery(shared.disclosure_id, timeout=20))
 
 
+def test_releases_come_in_the_order_in_which_they_became_due_whichever_source_answers_first(world):
+    recipient = world.recipient()
+    shared = world.share(world.person(), recipient, "staged", starts_in=2.2, lasts=600)
+    world.sandbox.wait_until(max(protos.seconds(release.due_at) for release in shared.releases))
+    with slow_bookings(world, 0.5):  # the first release's
+        got = recipient.drain()
+    assert [delivery.release for delivery in got] == ["planning", "visit", "entry"]
+    recipient.acknowledge(*got)
+
+
 def test_a_locked_table_delays_its_own_deliveries_alone(world, prepared):
     person, recipient, beside = world.person(), world.recipient(), world.person()
     shared = world.share(person, recipient)
