@@ -31,11 +31,9 @@ def figure(reports):
     return found
 
 
-def summarise(rounds):
-    """rounds: [{`c1`, `c8`, `c32`, `share`, ...: report}]."""
-    limits = [max(one[f"c{number}"]["per_second"] for number in CONNECTIONS) for one in rounds]
-    record = {"pgbench_cte": {f"c{number}": figure([one[f"c{number}"] for one in rounds]) for number in CONNECTIONS}}
-    record["pgbench_cte"]["best"] = spread(limits)
+def ours(rounds, limits):
+    """Of one number of workers; a round's limit is pgbench's best of it."""
+    record = {}
     for key, phase, _ in OURS:
         record[key] = figure([one[phase] for one in rounds])
         ratios = [one[phase]["per_second"] / limit for one, limit in zip(rounds, limits)]
@@ -44,20 +42,36 @@ def summarise(rounds):
     return record
 
 
+def summarise(rounds):
+    """rounds: [{`c1`, `c8`, `c32`: report, `1`, `2`: {`share`, ...: report} with so many workers}]. One worker's figures stand by themselves."""
+    limits = [max(one[f"c{number}"]["per_second"] for number in CONNECTIONS) for one in rounds]
+    record = {"pgbench_cte": {f"c{number}": figure([one[f"c{number}"] for one in rounds]) for number in CONNECTIONS}}
+    record["pgbench_cte"]["best"] = spread(limits)
+    record |= ours([one[1] for one in rounds], limits)
+    record["workers_2"] = ours([one[2] for one in rounds], limits)
+    for key, phase, _ in OURS:
+        record["workers_2"][key]["ratio_to_one_worker"] = median(
+            one[2][phase]["per_second"] / one[1][phase]["per_second"] for one in rounds)
+    return record
+
+
 def table(record):
     """For people."""
-    lines = [f"{'':<26}{'a second':>27}{'to pgbench CTE':>21}{'CPU us each':>28}",
-             f"{'':<26}{'min':>9}{'median':>9}{'max':>9}{'min':>7}{'median':>7}{'max':>7}{'daemon':>9}{'postgres':>10}{'client':>9}"]
+    lines = [f"{'':<34}{'a second':>27}{'to pgbench CTE':>21}{'CPU us each':>28}",
+             f"{'':<34}{'min':>9}{'median':>9}{'max':>9}{'min':>7}{'median':>7}{'max':>7}{'daemon':>9}{'postgres':>10}{'client':>9}"]
     rows = [(f"pgbench CTE, c={number}", record["pgbench_cte"][f"c{number}"]) for number in CONNECTIONS]
     rows += [(words, record[key]) for key, _, words in OURS]
+    rows += [(f"{words}, 2 workers", record["workers_2"][key]) for key, _, words in OURS]
     for words, row in rows:
         rate, ratio, cpu = row["per_second"], row.get("ratio_to_pgbench_cte_spread"), row["microseconds_of_cpu"]
-        line = f"{words:<26}" + "".join(f"{rate[name]:>9,.0f}" for name in ("min", "median", "max"))
+        line = f"{words:<34}" + "".join(f"{rate[name]:>9,.0f}" for name in ("min", "median", "max"))
         line += "".join(f"{ratio[name]:>7.2f}" for name in ("min", "median", "max")) if ratio else " " * 21
         line += "".join(f"{cpu[name]:>{width}.1f}" for name, width in (("daemon", 9), ("postgresql", 10), ("client", 9)))
         lines.append(line)
-    waits = record["bookings"]["milliseconds"]
     lines.append("")
-    lines.append("a booking under full load, ms from Share:  " + "   ".join(
-        f"{name} p50 {waits[name]['p50']:.1f} p99 {waits[name]['p99']:.1f}" for name in ("share", "received", "acknowledged")))
+    lines.append("2 workers to 1, median:  " + "   ".join(
+        f"{words} {record['workers_2'][key]['ratio_to_one_worker']:.2f}" for key, _, words in OURS))
+    for words, waits in (("1 worker", record["bookings"]["milliseconds"]), ("2 workers", record["workers_2"]["bookings"]["milliseconds"])):
+        lines.append(f"a booking under full load, {words}, ms from Share:  " + "   ".join(
+            f"{name} p50 {waits[name]['p50']:.1f} p99 {waits[name]['p99']:.1f}" for name in ("share", "received", "acknowledged")))
     return "\n".join(lines)
