@@ -15,6 +15,8 @@ from collections import defaultdict
 from needtoknow_testing.checkpoint import consistency_holds, inclusion_holds, open_note
 from needtoknow_testing.merkle import Frontier
 
+from .history import NEVER
+
 SECOND = 1_000_000
 ENDS = {"EXPIRED", "REVOKED", "REASSIGNED", "ERASED"}
 LATE = 10.0      # seconds: nobody may be given anything so long after its end, however slow the machine is
@@ -546,8 +548,11 @@ def only_expected_refusals(history):
 def acknowledged_repeated_or_withdrawn(history):
     """
     P6: each delivery was acknowledged, or sent again, or ordered to be deleted. Not so what was sent before and is fetched once more:
-    whoever has asked, and got no answer, asks again, and what was sent before is repeated for its own sake.
+    whoever has asked, and got no answer, asks again, and what was sent before is repeated for its own sake. And what was moved after it
+    was sent is repeated when it is due again.
     """
+    told = {(each.disclosure, index): each.due for operation in history.operations if operation.ok for each in operation.disclosures
+            for index, _ in operation.receipts}
     ledger, every, sent = Ledger(history), set(history.every_device), {}
     for line in ledger.of_kind["DELIVERED"]:
         place = (line.disclosure, line.release, line.device if line.recipient in every else "")
@@ -556,7 +561,10 @@ def acknowledged_repeated_or_withdrawn(history):
     for line in sent.values():
         acknowledged = any(each.index > line.index and (each.device == line.device or line.recipient not in every)
                            for each in ledger.acknowledged.get(line.delivery, ()))
-        if not acknowledged and (line.disclosure, line.device) not in ledger.withdrawn:
+        moved = [each for each in ledger.of_disclosure[line.disclosure] if each.kind == "RESCHEDULED" and each.index > line.index]
+        due = told.get((line.disclosure, moved[-1].index), {}).get(line.release, NEVER) if moved else 0
+        waits = due > (history.finished - OVERDUE) * SECOND
+        if not acknowledged and not waits and (line.disclosure, line.device) not in ledger.withdrawn:
             yield f"entry {line.index}: {line.delivery} to {line.recipient}/{line.device} was neither acknowledged, repeated nor withdrawn"
 
 
