@@ -31,16 +31,16 @@ CREATE INDEX recipient_agreement ON needtoknow.recipient (agreement_until);
 INSERT INTO needtoknow.device (recipient_id, device, first_seen_at)
 SELECT s.recipient_id, s.device, min(s.sent_at) FROM needtoknow.sent AS s GROUP BY s.recipient_id, s.device;
 
+-- Columns that are added have defaults, so that the version before this goes on while a rolling upgrade is under way.
+
 -- '': for whichever device comes first (ANY_DEVICE). With EVERY_DEVICE each known device has a row of its own, which goes when it was sent,
 -- and the row of '' stays until the end, for devices that are still to come.
 ALTER TABLE needtoknow.due ADD COLUMN device text NOT NULL DEFAULT '';
 ALTER TABLE needtoknow.due DROP CONSTRAINT due_pkey;
 ALTER TABLE needtoknow.due ADD PRIMARY KEY (recipient_id, device, due_at, disclosure_id, release);
-ALTER TABLE needtoknow.due ALTER COLUMN device DROP DEFAULT;
 
 -- The row of `due` that it was sent from: '' or, with EVERY_DEVICE, its device. A repeat goes to the same: to any, or to that one.
 ALTER TABLE needtoknow.sent ADD COLUMN for_device text NOT NULL DEFAULT '';
-ALTER TABLE needtoknow.sent ALTER COLUMN for_device DROP DEFAULT;
 -- It no longer says what holds (its times have moved, or a value of it has changed): it is due again, whatever is acknowledged meanwhile.
 ALTER TABLE needtoknow.sent ADD COLUMN reopened boolean NOT NULL DEFAULT false;
 DROP INDEX needtoknow.sent_open;
