@@ -157,10 +157,12 @@ static void examine_settings(struct doctor *doctor, const struct doctor_database
 		{ "full_page_writes", SESSION_FULL_PAGE_WRITES },
 	};
 	bool good = true;
-	if (strcmp(PQgetvalue(session, 0, SESSION_SYNCHRONOUS_COMMIT), "off") == 0) {
+	const char *commit = PQgetvalue(session, 0, SESSION_SYNCHRONOUS_COMMIT);
+	if (strcmp(commit, "on") != 0 && strcmp(commit, "remote_apply") != 0) {
 		good = false;
 		doctor_find(doctor, DOCTOR_WRONG, database->about,
-			"synchronous_commit is off: a crash of the server would lose what was answered");
+			"synchronous_commit is %s: a crash of the server, or a fail-over, would lose what was answered",
+			commit);
 		doctor_mend_sql(
 			doctor, database, "postgres", "ALTER ROLE \"%s\" SET synchronous_commit = on", database->role);
 	}

@@ -121,6 +121,26 @@ def test_p6_a_fail_over_under_load_loses_nothing_that_was_answered_and_service_r
     each_is_there(world, recipient, [answer for *_, answer in bookings.answers])
 
 
+@pytest.mark.parametrize("setting", ["off", "local", "remote_write"])
+def test_p6_a_role_whose_commits_wait_for_no_standby_loses_nothing(world, setting):
+    """What the standby's disk does not have is no OK, whatever the role was given."""
+    recipient, pair, sandbox = world.recipient(), world.pair, world.sandbox
+    request = world.share_request(world.person(), recipient)
+    sandbox.query(f"ALTER ROLE needtoknow_state SET synchronous_commit = {setting}")
+    try:
+        sandbox.restart()
+        assert f"synchronous_commit was {setting}" in sandbox.log()
+        pair.standby.signal(signal.SIGSTOP)
+        call = world.booking.sharing.Share.future(request, timeout=60)
+        until(lambda: waits_for_a_standby(pair.primary), 10, "a COMMIT that waits for the standby")
+        assert not call.done()
+    finally:
+        pair.standby.signal(signal.SIGCONT)
+        sandbox.query("ALTER ROLE needtoknow_state RESET synchronous_commit")
+    each_is_there(world, recipient, [call.result(30)])
+    sandbox.restart()
+
+
 def test_p5_the_ledger_is_signed_on_after_a_fail_over(world):
     """The standby has everything that was signed: its tree goes on where the signed one was."""
     size = lambda: world.sandbox.query("SELECT max(size) FROM needtoknow.checkpoint")[0][0] or 0

@@ -236,22 +236,23 @@ def test_what_would_not_start_changes_nothing(world, what):
 
 
 def test_new_workers_that_never_serve_leave_the_old_ones_serving(world):
-    """Here they die as soon as they have the ledger's lock; the next SIGUSR2, with what is right, ends it."""
+    """Their role has one connection, which is enough for `check` and for no worker; the next SIGUSR2, with what is right, ends it."""
     sandbox = world.sandbox
     old, begin = sandbox.workers(), len(sandbox.log())
     config = sandbox.config.read_text()
     refused = config.replace("user=needtoknow_state", "user=needtoknow_sotto")
-    sandbox.query("CREATE ROLE needtoknow_sotto LOGIN IN ROLE needtoknow_state")
+    sandbox.query("CREATE ROLE needtoknow_sotto LOGIN CONNECTION LIMIT 1 IN ROLE needtoknow_state")
     try:
         sandbox.config.write_text(refused)
         os.kill(sandbox.pid, signal.SIGUSR2)
-        until(lambda: "starts" in sandbox.log()[begin:], 30, "the handover")
-        sandbox.query("ALTER ROLE needtoknow_sotto NOLOGIN")
+        until(lambda: "too many connections" in sandbox.log()[begin:], 30, "new workers that cannot serve")
         assert world.share(world.person(), world.recipient()).disclosure_id
         assert all(alive(pid) for pid in old)
+        assert "ready" not in sandbox.log()[begin:] and sandbox.metrics("/readyz") == "serving\n"
     finally:
         sandbox.config.write_text(config)
     roll(world)
+    until(lambda: not sandbox.query("SELECT 1 FROM pg_stat_activity WHERE usename = 'needtoknow_sotto'"), 10, "their end")
     sandbox.query("DROP ROLE needtoknow_sotto")
 
 
