@@ -89,8 +89,10 @@ class Stage:
         around = Path(tempfile.mkdtemp(prefix="needtoknow-"))
         around.chmod(0o755)
         try:
-            status = self.start(sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider", f"--junitxml={report}",
-                                *directories, env={"TMPDIR": str(around), "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}, timeout=2400)
+            # Most tests wait for a clock or another process: as many files at once as there are cores. A file's own stay together.
+            status = self.start(sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider", "-n", CORES, "--dist", "loadfile",
+                                f"--junitxml={report}", *directories,
+                                env={"TMPDIR": str(around), "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}, timeout=2400)
         finally:
             for marker in around.rglob(".needtoknow-sandbox"):
                 self.start(ROOT / "deploy" / "sandbox", "down", "--dir", marker.parent)
