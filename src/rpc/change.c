@@ -57,10 +57,14 @@ struct change *change_ask_booking(struct call *call, const char *booking_id)
 	return change;
 }
 
+bool change_may_live(const struct disclosure *disclosure)
+{
+	return disclosure->state == NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE;
+}
+
 bool change_is_active(const struct disclosure *disclosure, int64_t now)
 {
-	return disclosure->state == NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE &&
-		disclosure->expires_at > now;
+	return change_may_live(disclosure) && disclosure->expires_at > now;
 }
 
 bool change_possible(struct call *call, const struct change *change)

@@ -17,6 +17,8 @@ struct change {
 struct change *change_ask(struct call *call, const uint8_t disclosure_id[16]);
 struct change *change_ask_booking(struct call *call, const char *booking_id);
 
+/* Nothing has ended it. Where its time is over, a train may be on its way that moves its end. */
+bool change_may_live(const struct disclosure *disclosure);
 /* It lives at `now`. What has expired is over whether or not it was swept already. */
 bool change_is_active(const struct disclosure *disclosure, int64_t now);
 /* True: the only one asked for lives. False: it has been answered that there is none, or how it ended. */

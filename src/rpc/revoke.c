@@ -107,7 +107,7 @@ static enum step_result revoke_gather(struct call *call)
 	if (!change->count)
 		return refuse_unknown(call, revoke);
 	if (change->count > CHANGE_MAX) {
-		if (change_is_active(&change->all[CHANGE_MAX].disclosure, change->now))
+		if (change_may_live(&change->all[CHANGE_MAX].disclosure))
 			return call_refuse(call,
 				&(struct status){ .code = GRPC_FAILED_PRECONDITION,
 					.reason = "TOO_MANY_DISCLOSURES",
@@ -116,7 +116,7 @@ static enum step_result revoke_gather(struct call *call)
 		change->count = CHANGE_MAX;
 	}
 	for (size_t i = 0; i < change->count; i++)
-		if (change_is_active(&change->all[i].disclosure, change->now))
+		if (change_may_live(&change->all[i].disclosure))
 			ending_keys(call, &change->all[i].disclosure);
 	revoke->disclosures = call_alloc(call, change->count * sizeof *revoke->disclosures);
 	revoke->receipts = call_alloc(call, change->count * sizeof *revoke->receipts);

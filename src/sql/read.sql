@@ -26,8 +26,8 @@ LEFT JOIN LATERAL (SELECT * FROM needtoknow.request AS x WHERE x.request_key = u
 SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
 	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
 	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
-		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
-			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s)
+		FROM (SELECT DISTINCT ON (t.release, t.for_device) t.release, t.acknowledged_index FROM needtoknow.sent AS t
+			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.for_device, t.serial DESC, t.acknowledged_index) AS s)
 FROM unnest($1::uuid[]) WITH ORDINALITY AS u(request_key, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.request AS x WHERE x.request_key = u.request_key OFFSET 0) AS q
 CROSS JOIN LATERAL unnest(q.disclosure_ids) WITH ORDINALITY AS o(disclosure_id, place)
@@ -40,8 +40,8 @@ ORDER BY u.ord, o.place;
 SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
 	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
 	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
-		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
-			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s),
+		FROM (SELECT DISTINCT ON (t.release, t.for_device) t.release, t.acknowledged_index FROM needtoknow.sent AS t
+			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.for_device, t.serial DESC, t.acknowledged_index) AS s),
 	k.pseudonym, k.key,
 	(SELECT string_agg(h.device, E'\n' ORDER BY h.device) FROM (
 		SELECT s.device FROM needtoknow.sent AS s WHERE s.disclosure_id = d.disclosure_id
@@ -55,8 +55,8 @@ LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id 
 SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
 	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
 	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
-		FROM (SELECT DISTINCT ON (t.release) t.release, t.acknowledged_index FROM needtoknow.sent AS t
-			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.serial DESC, t.acknowledged_index) AS s),
+		FROM (SELECT DISTINCT ON (t.release, t.for_device) t.release, t.acknowledged_index FROM needtoknow.sent AS t
+			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.for_device, t.serial DESC, t.acknowledged_index) AS s),
 	k.pseudonym, k.key,
 	(SELECT string_agg(h.device, E'\n' ORDER BY h.device) FROM (
 		SELECT s.device FROM needtoknow.sent AS s WHERE s.disclosure_id = d.disclosure_id

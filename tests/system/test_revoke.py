@@ -59,6 +59,42 @@ def test_p4_a_revoked_disclosure_is_withdrawn_from_each_device_that_was_sent_som
         recipient.fetch(shared.disclosure_id)
 
 
+def test_p6_the_answers_tell_of_a_device_that_has_not_acknowledged(world):
+    """Each of them, the repeated one, too: where every device gets all, one is not enough."""
+    recipient = world.recipient(deliver_to=protos.registry.DELIVER_TO_EVERY_DEVICE)
+    phone, tablet = recipient.device("phone"), recipient.device("tablet")
+    shared = world.share(world.person(), recipient)
+    phone.acknowledge(*phone.drain())
+    assert len(tablet.drain()) == 1
+    assert changes.states(changes.reschedule(world, shared.disclosure_id, 7200).disclosure) == {"all": "DELIVERED"}
+    request = changes.revoke_request(shared.disclosure_id)
+    for _ in range(2):
+        (disclosure,) = world.booking.sharing.Revoke(request, timeout=10).disclosures
+        assert changes.states(disclosure) == {"all": "DELIVERED"}
+    assert changes.states(changes.get(world, shared.disclosure_id)) == {"all": "DELIVERED"}
+
+
+def test_p4_what_is_moved_at_its_end_is_revoked_nevertheless(world):
+    """A Revoke finds it expired while the train is on its way that moves its end: it must not say that nothing was left to end."""
+    recipient = world.recipient()
+    world.sandbox.query("CREATE FUNCTION public.dawdle() RETURNS trigger LANGUAGE plpgsql AS"
+                        " 'BEGIN PERFORM pg_sleep(0.15); RETURN NEW; END'")
+    world.sandbox.query("CREATE TRIGGER dawdle BEFORE INSERT ON needtoknow.request FOR EACH ROW EXECUTE FUNCTION public.dawdle()")
+    try:
+        for _ in range(4):
+            shared = world.share(world.person(), recipient, starts_in=0, lasts=3)
+            end = protos.seconds(shared.expires_at)
+            move, revoke = changes.reschedule_request(shared.disclosure_id), changes.revoke_request(shared.disclosure_id)
+            world.sandbox.wait_until(end - 0.11)
+            moved = world.booking.sharing.Reschedule.future(move, timeout=10)
+            world.sandbox.wait_until(end)
+            world.booking.sharing.Revoke(revoke, timeout=10)
+            moved.exception()
+            assert changes.get(world, shared.disclosure_id).state in (REVOKED, protos.common.DISCLOSURE_STATE_EXPIRED)
+    finally:
+        world.sandbox.query("DROP FUNCTION public.dawdle() CASCADE")
+
+
 def test_p4_what_was_not_sent_yet_never_is(world):
     recipient = world.recipient()
     shared = world.share(world.person(), recipient, "home-cleaning", starts_in=3600 * 12)
