@@ -258,11 +258,14 @@ FROM (SELECT n.free_at, e.ctid
 WHERE s.ctid = u.ctid;
 
 -- name: write_sent_reopened
--- What was sent last of a release is due again from then on: to whichever device, or to each that it went to.
+-- What was sent last of a release is due again from then on: to whichever device, or to each that it went to and that is not revoked.
+-- What was fetched once more and never acknowledged is not it: what waits for an acknowledgement besides would be due before that time.
 UPDATE needtoknow.sent AS s SET open = true, reopened = true, free_at = u.free_at
 FROM (SELECT n.free_at, e.ctid FROM unnest($1::uuid[], $2::smallint[], $3::timestamptz[]) AS n(disclosure_id, release, free_at)
 	CROSS JOIN LATERAL (SELECT DISTINCT ON (x.for_device) x.ctid FROM needtoknow.sent AS x WHERE x.disclosure_id = n.disclosure_id
-		AND x.release = n.release ORDER BY x.for_device, x.ledger_index DESC OFFSET 0) AS e) AS u
+		AND x.release = n.release AND (SELECT v.revoked_at FROM needtoknow.device AS v WHERE v.recipient_id = x.recipient_id
+			AND v.device = x.for_device) IS NULL
+		ORDER BY x.for_device, x.open OR x.acknowledged_index IS NOT NULL DESC, x.ledger_index DESC OFFSET 0) AS e) AS u
 WHERE s.ctid = u.ctid;
 
 -- name: write_sent_corrected

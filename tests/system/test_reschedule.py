@@ -195,6 +195,34 @@ def test_every_device_learns_the_new_times(world):
     assert set(changes.states(changes.get(world, shared.disclosure_id)).values()) == {"ACKNOWLEDGED"}
 
 
+def test_p4_what_a_lost_phone_was_sent_is_not_due_to_it_again(world):
+    """It has been ordered to delete it; the other learns the new times."""
+    recipient = world.recipient(deliver_to=protos.registry.DELIVER_TO_EVERY_DEVICE)
+    phone, tablet = recipient.device("phone"), recipient.device("tablet")
+    shared = world.share(world.person(), recipient)
+    for device in (phone, tablet):
+        device.acknowledge(*device.drain())
+    world.admin.registry.RevokeDevice(
+        protos.registry.RevokeDeviceRequest(recipient_id=recipient.recipient_id, device="phone"), timeout=30)
+    changes.reschedule(world, shared.disclosure_id, HOUR * 5)
+    assert world.sandbox.query("SELECT device FROM needtoknow.sent WHERE disclosure_id = %s AND open", shared.disclosure_id) == [("tablet",)]
+    (again,) = tablet.drain()
+    assert again.cause == REPEATED
+    tablet.acknowledge(again)
+
+
+def test_what_was_fetched_too_waits_until_its_release_is_due_again(world):
+    """Whichever of its sendings nobody has acknowledged."""
+    recipient = world.recipient()
+    shared = world.share(world.person(), recipient, "home-cleaning", starts_in=HOUR / 2)
+    assert {delivery.release for delivery in recipient.drain()} == {delivery.release for delivery in recipient.fetch(shared.disclosure_id)}
+    moved = changes.reschedule(world, shared.disclosure_id, HOUR * 12).disclosure
+    (entry,) = [number for number, release in enumerate(moved.releases) if release.name == "entry"]
+    due_at = protos.seconds(moved.releases[entry].due_at)
+    assert world.sandbox.query("SELECT count(*), min(free_at) >= to_timestamp(%s) - interval '1 second' FROM needtoknow.sent"
+                               " WHERE disclosure_id = %s AND release = %s AND open", due_at, shared.disclosure_id, entry) == [(1, True)]
+
+
 def test_p6_moves_at_both_workers_while_it_is_delivered(pair):
     """Each release comes as often as the times changed and no oftener without them; the last delivery has the last times."""
     recipient = pair.recipient()
