@@ -219,6 +219,8 @@ void queue_unsubscribe(struct subscription *subscription)
 	subscription->queue->queues->counters.subscriptions--;
 	subscription->receive = NULL;
 	free_unacknowledged(subscription);
+	/* Nor will it say any more that there is room for what was held: others may have it. */
+	queue_writable(subscription);
 	subscription_free_if_idle(subscription);
 }
 

@@ -180,7 +180,6 @@ static void remember_place(struct load *load, const struct delivery_key *key, in
 	memcpy(load->last.disclosure, key->disclosure, sizeof load->last.disclosure);
 }
 
-/* One release that is due, or none: every recipient that was asked for has at least one row. */
 /* `a\nb`: is it one of these? */
 static bool is_among(const char *lines, const char *name)
 {
@@ -214,6 +213,7 @@ static bool may_be_served(struct call *call, struct queue *queue, const PGresult
 	return !suspended && !moved;
 }
 
+/* One release that is due, or none: every recipient that was asked for has at least one row. */
 static void load_row(struct call *call, void *target, const PGresult *result, int row)
 {
 	struct load *load = target;

@@ -181,6 +181,26 @@ def test_p6_a_slow_reader_is_sent_as_much_as_it_reads(world):
     recipient.acknowledge(*deliveries)
 
 
+def test_p6_what_waited_for_room_on_a_stream_goes_to_another_when_that_ends(world):
+    """Two large deliveries on their way to a narrow stream: one fills it, the other waits for room that never comes."""
+    recipient, person = world.recipient(), world.person(tasks="w" * LARGE)
+    with recipient.device("other").receive(max_unacknowledged=1) as other:
+        first = world.share(world.person(), recipient)
+        taken = other.delivery(first.disclosure_id)  # it takes no more until this is acknowledged
+        shared = share_many(world, [person], recipient, 2)
+        held = metric(world.sandbox, "needtoknow_deliveries_held_total")
+        with wire_of(world, recipient, window=16_384) as wire:
+            wire.request(RECEIVE, protos.delivery.ReceiveRequest().SerializeToString())
+            until(lambda: delivered(world, shared), 10, "the first of them")
+            until(lambda: metric(world.sandbox, "needtoknow_deliveries_held_total") > held, 10, "that the other waits")
+            (sent,) = delivered(world, shared)
+            (waits,) = set(shared) - {sent}
+            revoke(world, sent)  # its values die in the stream, which is reset, and nothing is given back
+            until(lambda: metric(world.sandbox, "needtoknow_subscriptions_open") < 2, 10, "its end")
+            other.acknowledge(taken)
+            assert other.delivery(waits, timeout=10).release
+
+
 def test_p4_what_is_revoked_at_one_worker_dies_in_the_other(pair):
     """A stalled app at one worker, a Revoke at either: what had not left by then never comes, though its 2 s are not over."""
     sent = lambda: metric(pair.sandbox, "needtoknow_withdrawals_sent_total")
