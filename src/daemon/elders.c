@@ -2,11 +2,14 @@
 
 #include <signal.h>
 
-void elders_init(struct elders *elders, const struct handover *handover)
+void elders_init(struct elders *elders, const struct handover *handover, int64_t now, int64_t patience)
 {
-	*elders = (struct elders){ .count = handover->elder_count };
-	for (unsigned i = 0; i < elders->count; i++)
-		elders->all[i].pid = handover->elders[i];
+	*elders = (struct elders){ 0 };
+	for (unsigned i = 0; i < handover->elder_count; i++)
+		elders->all[elders->count++].pid = handover->elders[i];
+	for (unsigned i = 0; i < handover->leaving_count; i++)
+		elders->all[elders->count++] =
+			(struct elder){ .pid = handover->leaving[i], .deadline = now + patience };
 }
 
 unsigned elders_alive(const struct elders *elders)

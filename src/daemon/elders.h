@@ -19,10 +19,11 @@ struct elders {
 		pid_t pid; /* 0: it has ended */
 		int64_t deadline; /* it drains, and is to have ended then; 0: it serves */
 		bool killed;
-	} all[HANDOVER_ELDERS_MAX];
+	} all[2 * HANDOVER_ELDERS_MAX];
 };
 
-void elders_init(struct elders *elders, const struct handover *handover);
+/* Those that were told to end before have `patience` from now on. */
+void elders_init(struct elders *elders, const struct handover *handover, int64_t now, int64_t patience);
 
 unsigned elders_alive(const struct elders *elders);
 /* Those that were not told to drain. */

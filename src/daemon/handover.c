@@ -24,7 +24,16 @@ int program_of_this_process(struct program *program, const char *config_file)
 	return 0;
 }
 
-/* ---- as text: `1 LISTENERS MONITOR WORKERS`, each a list of numbers; `-` is an empty one ---- */
+int handover_add(struct handover *handover, pid_t pid, bool leaving)
+{
+	unsigned *count = leaving ? &handover->leaving_count : &handover->elder_count;
+	if (*count == HANDOVER_ELDERS_MAX)
+		return -1;
+	(leaving ? handover->leaving : handover->elders)[(*count)++] = pid;
+	return 0;
+}
+
+/* ---- as text: `1 LISTENERS MONITOR WORKERS LEAVING`, each a list of numbers; `-` is an empty one ---- */
 
 static int append(char *text, size_t size, const int *numbers, unsigned count)
 {
@@ -45,7 +54,8 @@ int handover_write(const struct handover *handover, char *text, size_t size)
 	if (snprintf(text, size, "1") >= (int)size ||
 		append(text, size, handover->listeners.sockets, (unsigned)handover->listeners.count) != 0 ||
 		append(text, size, &handover->monitor, handover->monitor >= 0) != 0 ||
-		append(text, size, handover->elders, handover->elder_count) != 0)
+		append(text, size, handover->elders, handover->elder_count) != 0 ||
+		append(text, size, handover->leaving, handover->leaving_count) != 0)
 		return -1;
 	return 0;
 }
@@ -86,11 +96,13 @@ int handover_read(struct handover *handover, const char *text)
 	text += 2;
 	int listeners = read_list(&text, ' ', read.listeners.sockets, LISTENERS_MAX);
 	int monitor = listeners > 0 ? read_list(&text, ' ', &read.monitor, 1) : -1;
-	int elders = monitor >= 0 ? read_list(&text, '\0', read.elders, HANDOVER_ELDERS_MAX) : -1;
-	if (elders < 0)
+	int elders = monitor >= 0 ? read_list(&text, ' ', read.elders, HANDOVER_ELDERS_MAX) : -1;
+	int leaving = elders >= 0 ? read_list(&text, '\0', read.leaving, HANDOVER_ELDERS_MAX) : -1;
+	if (leaving < 0)
 		return -1;
 	read.listeners.count = listeners;
 	read.elder_count = (unsigned)elders;
+	read.leaving_count = (unsigned)leaving;
 	*handover = read;
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include "daemon/configuration.h"
 #include "daemon/listeners.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -17,8 +18,9 @@
 struct handover {
 	struct listeners listeners;
 	int monitor; /* the monitoring's listening socket; -1: it has none */
-	unsigned elder_count;
+	unsigned elder_count, leaving_count;
 	pid_t elders[HANDOVER_ELDERS_MAX]; /* the workers that serve; our children */
+	pid_t leaving[HANDOVER_ELDERS_MAX]; /* those that were told to end */
 };
 
 /* What it takes to start again. */
@@ -41,6 +43,9 @@ pid_t handover_examine(const struct program *program);
 
 /* Becomes the program. Returns only when it cannot: -1 with errno, and all is as it was. */
 int handover_go(const struct handover *handover, const struct program *program);
+
+/* One more of the workers; `leaving`: it was told to end. -1: it does not fit. */
+int handover_add(struct handover *handover, pid_t pid, bool leaving);
 
 /* The environment's text, and back; for the tests. 0, or -1: it does not fit, or is none. */
 int handover_write(const struct handover *handover, char *text, size_t size);

@@ -320,27 +320,43 @@ static void elder_ended(struct supervisor *supervisor, pid_t pid, int status)
 
 /* ---- a rolling restart ---- */
 
-static void add_elder(struct handover *handover, pid_t pid)
+/* Has never come to serve, in its place: it is of no use to the program that we become. */
+static bool is_useless(const struct supervisor *supervisor, const struct place *place)
 {
-	if (pid && handover->elder_count < HANDOVER_ELDERS_MAX)
-		handover->elders[handover->elder_count++] = pid;
+	return metrics_state(supervisor->metrics, place->number) == SERVICE_STARTING ||
+		!metrics_has_served(supervisor->metrics, place->number);
 }
 
-/* Becomes the program that lies there now. Who never came to serve is of no use to it, and ends. */
+/* Whom the program that we become has to care for. -1: they are too many. */
+static int list_workers(const struct supervisor *supervisor, struct handover *handover)
+{
+	int status = 0;
+	for (unsigned i = 0; i < supervisor->elders.count; i++) {
+		const struct elder *elder = &supervisor->elders.all[i];
+		if (elder->pid)
+			status |= handover_add(handover, elder->pid, elder->deadline != 0);
+	}
+	for (unsigned i = 0; i < supervisor->configuration->workers; i++) {
+		const struct place *place = &supervisor->places[i];
+		if (place->pid)
+			status |= handover_add(handover, place->pid, is_useless(supervisor, place));
+	}
+	return status;
+}
+
+/* Becomes the program that lies there now. */
 static void hand_over(struct supervisor *supervisor)
 {
 	struct handover handover = {
 		.listeners = *supervisor->listeners,
 		.monitor = supervisor->monitor ? monitor_socket(supervisor->monitor) : -1,
 	};
-	for (unsigned i = 0; i < supervisor->elders.count; i++)
-		add_elder(&handover, supervisor->elders.all[i].pid);
-	for (unsigned i = 0; i < supervisor->configuration->workers; i++) {
-		pid_t pid = supervisor->places[i].pid;
-		if (pid && metrics_state(supervisor->metrics, i + 1) == SERVICE_STARTING)
-			kill(pid, SIGTERM);
-		add_elder(&handover, pid);
+	if (list_workers(supervisor, &handover) != 0) {
+		log_error("daemon", "too many workers of before are left: everything stays as it is");
+		return;
 	}
+	for (unsigned i = 0; i < handover.leaving_count; i++)
+		kill(handover.leaving[i], SIGTERM);
 	log_info("daemon", "handing over to %s", supervisor->program->path);
 	handover_go(&handover, supervisor->program);
 	log_error("daemon", "%s: %s; everything stays as it is", supervisor->program->path, strerror(errno));
@@ -471,7 +487,7 @@ static int prepare(struct supervisor *supervisor, const struct handover *handove
 		loop_timer_init(&place->start, supervisor->loop, start_worker, place);
 		loop_timer_set(&place->start, 0);
 	}
-	elders_init(&supervisor->elders, handover);
+	elders_init(&supervisor->elders, handover, loop_now(supervisor->loop), drain_patience(supervisor));
 	metrics_set_elders(supervisor->metrics, handover->elder_count);
 	return open_monitor(supervisor, handover->monitor);
 }
@@ -498,13 +514,13 @@ int supervisor_run(const struct configuration *configuration, const struct progr
 	SSL_CTX *tls)
 {
 	/* The service manager waits for the end of what it was told of before. */
-	bool handed_over = handover->elder_count > 0;
+	bool handed_over = handover->elder_count + handover->leaving_count > 0;
 	struct supervisor supervisor = {
 		.configuration = configuration,
 		.program = program,
 		.listeners = &handover->listeners,
 		.tls = tls,
-		.ready = handed_over,
+		.ready = handover->elder_count > 0,
 		.reloading = handed_over,
 		.watchdog = notify_watchdog(),
 		.status = EXIT_FAILURE,

@@ -8,7 +8,7 @@
 static struct elders three(void)
 {
 	struct elders elders;
-	elders_init(&elders, &(struct handover){ .elder_count = 3, .elders = { 11, 12, 13 } });
+	elders_init(&elders, &(struct handover){ .elder_count = 3, .elders = { 11, 12, 13 } }, 0, PATIENCE);
 	return elders;
 }
 
@@ -78,6 +78,23 @@ static void test_one_that_died_by_itself_counts_as_gone(void **state)
 	expect(&elders, 2, 3, 1, 11, SIGTERM);
 }
 
+static void test_who_was_told_before_the_handover_serves_nobody(void **state)
+{
+	(void)state;
+	const struct handover handover = {
+		.elder_count = 1, .elders = { 11 }, .leaving_count = 2, .leaving = { 21, 22 }
+	};
+	struct elders elders;
+	elders_init(&elders, &handover, 5, PATIENCE);
+	assert_int_equal(elders_serving(&elders), 1);
+	assert_int_equal(elders_alive(&elders), 3);
+	expect(&elders, 3, 3, 6, 0, 0); /* they drain */
+	assert_true(elders_ended(&elders, 21));
+	expect(&elders, 3, 3, 5 + PATIENCE, 22, SIGKILL);
+	assert_true(elders_ended(&elders, 22));
+	expect(&elders, 3, 3, 6 + PATIENCE, 11, SIGTERM);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -86,6 +103,7 @@ int main(void)
 		cmocka_unit_test(test_fewer_new_ones_relieve_all),
 		cmocka_unit_test(test_one_that_does_not_end_is_killed_once),
 		cmocka_unit_test(test_one_that_died_by_itself_counts_as_gone),
+		cmocka_unit_test(test_who_was_told_before_the_handover_serves_nobody),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
