@@ -57,6 +57,7 @@ static enum step_result reassign_look(struct call *call)
 {
 	struct reassign *reassign = call->state;
 	call_disregard(call);
+	reassign->proposal.refused = NEEDTOKNOW__V1__REASON__REASON_UNSPECIFIED;
 	repeat_ask(call, &reassign->proposal.repeat);
 	reassign->change = change_ask(call, reassign->disclosure_id);
 	return STEP_NEXT;
@@ -177,13 +178,15 @@ static enum step_result reassign_repeat(struct call *call)
 	struct recall *recall = reassign->recall;
 	if (call->awaited)
 		return STEP_WAIT;
+	if (!recall_is_whole(call, recall))
+		return STEP_DONE;
 	Needtoknow__V1__ReassignResponse response = NEEDTOKNOW__V1__REASSIGN_RESPONSE__INIT;
 	Needtoknow__V1__Disclosure **disclosures = recall_disclosures(call, recall);
 	response.receipts = recall_receipts(call, recall);
 	response.n_receipts = recall->line_count;
 	if (call->failed)
 		return STEP_NEXT;
-	assert(recall->count == 2); /* rows of disclosures are never deleted */
+	assert(recall->count == 2);
 	response.withdrawn = disclosures[0];
 	response.disclosure = disclosures[1];
 	return call_reply(call, &response.base);

@@ -175,6 +175,14 @@ struct recall *recall_one(struct call *call, const uint8_t disclosure_id[16])
 	return recall;
 }
 
+bool recall_is_whole(struct call *call, const struct recall *recall)
+{
+	if (recall->count == recall->size)
+		return true;
+	call_unavailable(call, "DATABASE_UNAVAILABLE"); /* the next try is a new request */
+	return false;
+}
+
 Needtoknow__V1__Disclosure **recall_disclosures(struct call *call, const struct recall *recall)
 {
 	Needtoknow__V1__Disclosure **messages = call_alloc(call, (recall->count + 1) * sizeof *messages);

@@ -58,7 +58,9 @@ struct recall {
 };
 /* Asks for the disclosures and the receipts; they are in when call->awaited is 0. NULL when the call has failed. */
 struct recall *recall_ask(struct call *call, const struct repeat *repeat);
-/* Afterwards, for the answer; in the call's arena. NULL when the call has failed. */
+/* Afterwards: true, all of it was there. False: it was removed meanwhile, being too old; the call has been answered. */
+bool recall_is_whole(struct call *call, const struct recall *recall);
+/* Then, for the answer; in the call's arena. NULL when the call has failed. */
 Needtoknow__V1__Disclosure **recall_disclosures(struct call *call, const struct recall *recall);
 Needtoknow__V1__Receipt **recall_receipts(struct call *call, struct recall *recall);
 

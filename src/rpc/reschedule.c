@@ -55,6 +55,7 @@ static enum step_result reschedule_look(struct call *call)
 {
 	struct reschedule *reschedule = call->state;
 	call_disregard(call);
+	reschedule->proposal.refused = NEEDTOKNOW__V1__REASON__REASON_UNSPECIFIED;
 	repeat_ask(call, &reschedule->proposal.repeat);
 	reschedule->change = change_ask(call, reschedule->disclosure_id);
 	return STEP_NEXT;
@@ -218,12 +219,14 @@ static enum step_result reschedule_repeat(struct call *call)
 	struct recall *recall = reschedule->recall;
 	if (call->awaited)
 		return STEP_WAIT;
+	if (!recall_is_whole(call, recall))
+		return STEP_DONE;
 	Needtoknow__V1__RescheduleResponse response = NEEDTOKNOW__V1__RESCHEDULE_RESPONSE__INIT;
 	Needtoknow__V1__Disclosure **disclosures = recall_disclosures(call, recall);
 	Needtoknow__V1__Receipt **receipts = recall_receipts(call, recall);
 	if (call->failed)
 		return STEP_NEXT;
-	assert(recall->count == 1); /* rows of disclosures are never deleted */
+	assert(recall->count == 1 && recall->line_count == 1);
 	response.disclosure = disclosures[0];
 	response.receipt = receipts[0];
 	return call_reply(call, &response.base);

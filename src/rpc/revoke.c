@@ -148,9 +148,9 @@ static enum boarding revoke_board(struct call *call, struct departure *departure
 {
 	struct revoke *revoke = call->state;
 	struct change *change = revoke->change;
+	revoke->reused = revoke->repeat.found == REPEAT_OTHER;
 	if (revoke->repeat.found == REPEAT_SAME)
 		return BOARD_NOTHING;
-	revoke->reused = revoke->repeat.found == REPEAT_OTHER;
 	if (revoke->reused) {
 		revoke->refusal = repeat_refuse(call, departure);
 		return BOARDED;
@@ -207,6 +207,8 @@ static enum step_result revoke_repeat(struct call *call)
 	Needtoknow__V1__RevokeResponse response = NEEDTOKNOW__V1__REVOKE_RESPONSE__INIT;
 	if (call->awaited)
 		return STEP_WAIT;
+	if (!recall_is_whole(call, revoke->recall))
+		return STEP_DONE;
 	response.disclosures = recall_disclosures(call, revoke->recall);
 	response.n_disclosures = revoke->recall->count;
 	response.receipts = recall_receipts(call, revoke->recall);

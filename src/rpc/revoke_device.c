@@ -103,8 +103,6 @@ static enum boarding revoke_board(struct call *call, struct departure *departure
 	departure_write(departure, WRITE_DEVICE_REVOKED,
 		(struct cell[]){ cell_text(revocation->recipient_id), cell_text(revocation->device),
 			cell_number(departure_now(departure)), cell_number((int64_t)revocation->recorded.index) });
-	departure_write(departure, WRITE_DUE_LEFT,
-		(struct cell[]){ cell_text(revocation->recipient_id), cell_text(revocation->device) });
 	departure_write(departure, WRITE_ENTRY_REFERENCE,
 		(struct cell[]){ cell_number((int64_t)revocation->recorded.index), cell_bytes(NULL, 0), cell_text(NULL),
 			cell_text(NULL), cell_text(revocation->recipient_id), cell_text(NULL) });

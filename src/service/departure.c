@@ -46,7 +46,6 @@ static const struct {
 	[WRITE_DUE_ENDED] = { &sql_write_due_ended, { PG_TEXT, PG_TIMESTAMPTZ, PG_UUID, PG_INT2 } },
 	[WRITE_DUE_MOVED] = { &sql_write_due_moved, { PG_TEXT, PG_TIMESTAMPTZ, PG_UUID, PG_INT2, PG_TIMESTAMPTZ } },
 	[WRITE_DUE_LOST] = { &sql_write_due_lost, { PG_TEXT, PG_UUID } },
-	[WRITE_DUE_LEFT] = { &sql_write_due_left, { PG_TEXT, PG_TEXT } },
 	[WRITE_SENT] = { &sql_write_sent,
 		{ PG_UUID, PG_INT2, PG_INT2, PG_INT8, PG_TEXT, PG_TEXT, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_BOOL,
 			PG_BYTEA, PG_INT8, PG_TEXT } },

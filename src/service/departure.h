@@ -19,7 +19,7 @@ enum write_kind {
 	WRITE_RECIPIENT,
 	WRITE_RECIPIENT_SUSPENDED, /* or resumed */
 	WRITE_DEVICE, /* known from now on */
-	WRITE_DEVICE_REVOKED,
+	WRITE_DEVICE_REVOKED, /* nothing is due to it any more */
 	WRITE_DEVICE_CLEARED, /* it has been ordered to delete all that it was sent */
 	WRITE_EVERY_DEVICE, /* the recipient's deliver_to has changed to that */
 	WRITE_ANY_DEVICE,
@@ -35,7 +35,6 @@ enum write_kind {
 	WRITE_DUE_ENDED, /* of these, what is still there, for whichever device */
 	WRITE_DUE_MOVED, /* of these, what is still there is due at another time */
 	WRITE_DUE_LOST, /* of this recipient and disclosure, wherever it is */
-	WRITE_DUE_LEFT, /* of a device that was revoked */
 	WRITE_SENT,
 	WRITE_SENT_REPEATED,
 	WRITE_SENT_ACKNOWLEDGED,

@@ -98,12 +98,6 @@ SELECT u.recipient_id, u.device, u.revoked_at, u.revoked_at, u.changed_index
 FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[]) AS u(recipient_id, device, revoked_at, changed_index)
 ON CONFLICT (recipient_id, device) DO UPDATE SET revoked_at = excluded.revoked_at, changed_index = excluded.changed_index;
 
--- name: write_due_left
--- What waited for a device that was revoked.
-DELETE FROM needtoknow.due WHERE ctid = ANY (ARRAY(
-	SELECT e.ctid FROM unnest($1::text[], $2::text[]) AS n(recipient_id, device)
-	CROSS JOIN LATERAL (SELECT x.ctid FROM needtoknow.due AS x WHERE x.recipient_id = n.recipient_id AND x.device = n.device OFFSET 0) AS e));
-
 -- name: write_device_cleared
 UPDATE needtoknow.device AS v SET cleared_at = u.cleared_at
 FROM (SELECT n.cleared_at, e.ctid FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS n(recipient_id, device, cleared_at)

@@ -10,7 +10,6 @@ CREATE TABLE needtoknow.request (
 	recorded_at    timestamptz NOT NULL
 );
 CREATE INDEX request_disclosures ON needtoknow.request USING gin (disclosure_ids);
-CREATE INDEX request_recorded_at ON needtoknow.request (recorded_at);
 
 -- The apps of each recipient, by the name in their certificates, from when they were first seen.
 CREATE TABLE needtoknow.device (
@@ -88,7 +87,7 @@ $$;
 DROP INDEX needtoknow.ledger_rare;
 CREATE INDEX ledger_rare ON needtoknow.ledger ((kinds & ~1818::bigint), first_index) WHERE kinds & ~1818::bigint <> 0;
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON needtoknow.request TO :"state_role";
+GRANT SELECT, INSERT ON needtoknow.request TO :"state_role";
 GRANT SELECT, INSERT, UPDATE ON needtoknow.device TO :"state_role";
 GRANT UPDATE ON needtoknow.due TO :"state_role";
 GRANT SELECT ON needtoknow.device TO :"audit_role";
