@@ -460,7 +460,8 @@ static int open_monitor(struct supervisor *supervisor, int socket)
 		return 0;
 	log_error("daemon", address->is_ipv6 ? "metrics_listen: [%s]:%u: %s" : "metrics_listen: %s:%u: %s",
 		address->host, address->port, strerror(errno));
-	return -1;
+	/* Whoever serves already is not let down for the monitoring's sake. */
+	return elders_alive(&supervisor->elders) > 0 ? 0 : -1;
 }
 
 static int prepare(struct supervisor *supervisor, const struct handover *handover)

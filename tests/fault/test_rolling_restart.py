@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import threading
 import time
 
@@ -36,7 +37,7 @@ def world(rolling):
     rolling.sandbox.wait_serving()
 
 
-def roll(world, timeout=60):
+def roll_quietly(world, timeout=60):
     """One rolling restart, from the signal to the end of the last of the old workers."""
     sandbox = world.sandbox
     old = sandbox.workers()
@@ -45,7 +46,11 @@ def roll(world, timeout=60):
     until(lambda: not any(alive(pid) for pid in old), timeout, f"the old workers' end; {sandbox.log()[sandbox_log:]}")
     assert alive(sandbox.pid), "it is the same process"
     assert sum("daemon started, process" in line for line in sandbox.log()[sandbox_log:].splitlines()) >= world.amount
-    sandbox.wait_serving()
+
+
+def roll(world):
+    roll_quietly(world)
+    world.sandbox.wait_serving()
 
 
 class Callers:
@@ -254,6 +259,26 @@ def test_new_workers_that_never_serve_leave_the_old_ones_serving(world):
     roll(world)
     until(lambda: not sandbox.query("SELECT 1 FROM pg_stat_activity WHERE usename = 'needtoknow_sotto'"), 10, "their end")
     sandbox.query("DROP ROLE needtoknow_sotto")
+
+
+def test_monitoring_that_cannot_listen_ends_nobody(world):
+    """Its port, new in the configuration, is somebody else's: that is said, and the service goes on."""
+    sandbox, begin = world.sandbox, len(world.sandbox.log())
+    config = sandbox.config.read_text()
+    line = next(line for line in config.splitlines() if line.startswith("metrics_listen:"))
+    try:
+        with socket.socket() as taken:
+            sandbox.config.write_text(config.replace(line + "\n", ""))
+            roll_quietly(world)
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            sandbox.config.write_text(config.replace(line, f"metrics_listen: 127.0.0.1:{taken.getsockname()[1]}"))
+            roll_quietly(world)
+        assert "metrics_listen: 127.0.0.1" in sandbox.log()[begin:]
+        assert world.share(world.person(), world.recipient()).disclosure_id
+    finally:
+        sandbox.config.write_text(config)
+    roll(world)
 
 
 def test_a_stop_during_a_rolling_restart_ends_all(world):
