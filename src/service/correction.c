@@ -232,7 +232,7 @@ static void start_correction(struct call *reader, const struct looked *looked, c
 	call_run(call);
 }
 
-/* One sending of a live disclosure, or one live disclosure of which nothing was sent. */
+/* One sending of a disclosure that nothing has ended, or one such of which nothing was sent. */
 static void sending_row(struct call *call, void *target, const PGresult *result, int row)
 {
 	const struct looked *looked = target;
@@ -242,8 +242,10 @@ static void sending_row(struct call *call, void *target, const PGresult *result,
 	if (looked->change->result == CHANGE_NOBODYS)
 		looked->change->result = CHANGE_LOOKED_AT;
 	service_learn_time(call->service, row_time(result, row, 1));
-	/* Nothing was sent; or it is sent again anyway. */
-	if (row_is_null(result, row, 4) || row_bool(result, row, 2))
+	/* Nothing was sent; or it is sent again anyway; or its time is over, unless a train is on its way that moves
+	 * its end: the second look sees that. */
+	if (row_is_null(result, row, 4) || row_bool(result, row, 2) ||
+		row_time(result, row, 16) <= row_time(result, row, 1))
 		return;
 	read_disclosure(call, result, row, &disclosure);
 	if (call->failed)

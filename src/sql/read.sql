@@ -178,9 +178,9 @@ CROSS JOIN LATERAL (SELECT x.open, x.reopened, x.acknowledged_index FROM needtok
 WHERE s.open AND NOT (s.reopened AND s.acknowledged_index IS NOT NULL);
 
 -- name: sendings_live
--- What was sent last, to each that it went to, of each release of a subject's live disclosures; one row at least for each of them. Whether
--- it is to be sent again already is asked before the values are. Not what was fetched once more and never acknowledged: that answer may
--- have been lost, and nobody repeats it.
+-- What was sent last, to each that it went to, of each release of a subject's disclosures that nothing has ended; one row at least for
+-- each of them. Whether it is to be sent again already is asked before the values are. Not what was fetched once more and never
+-- acknowledged: that answer may have been lost, and nobody repeats it. Nor what a revoked device alone was to have.
 SELECT u.ord, statement_timestamp(), s.open AND s.reopened, s.left_out, s.ledger_index, s.release, s.serial, s.commitment, d.disclosure_id,
 	d.booking_id, d.subject_id, d.recipient_id, d.service, d.policy_number, d.starts_at, d.ends_at, d.expires_at, d.created_at,
 	(SELECT max(m.serial) FROM needtoknow.sent AS m WHERE m.disclosure_id = s.disclosure_id AND m.release = s.release), r.agreement_ref,
@@ -189,10 +189,12 @@ SELECT u.ord, statement_timestamp(), s.open AND s.reopened, s.left_out, s.ledger
 FROM unnest($1::text[]) WITH ORDINALITY AS u(subject_id, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.subject_id = u.subject_id OFFSET 0) AS d
 LEFT JOIN LATERAL (SELECT DISTINCT ON (x.release, x.for_device) x.* FROM needtoknow.sent AS x WHERE x.disclosure_id = d.disclosure_id
-	AND (x.open OR x.acknowledged_index IS NOT NULL) ORDER BY x.release, x.for_device, x.ledger_index DESC) AS s ON true
+	AND (x.open OR x.acknowledged_index IS NOT NULL)
+	AND (SELECT v.revoked_at FROM needtoknow.device AS v WHERE v.recipient_id = x.recipient_id AND v.device = x.for_device) IS NULL
+	ORDER BY x.release, x.for_device, x.ledger_index DESC) AS s ON true
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.recipient AS x WHERE x.recipient_id = d.recipient_id OFFSET 0) AS r ON true
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = d.subject_id OFFSET 0) AS k ON true
-WHERE d.state = 1 AND d.expires_at > statement_timestamp();
+WHERE d.state = 1;
 
 -- name: sent_serials
 -- Of each release of a disclosure that was sent: the last of its delivery ids, and whether it went to whoever asks.

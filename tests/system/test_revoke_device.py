@@ -166,3 +166,21 @@ def test_p4_where_every_device_gets_all_the_lost_one_is_waited_for_no_more(world
     (release,) = world.booking.sharing.GetDisclosure(request, timeout=10).disclosure.releases
     assert protos.common.ReleaseState.Name(release.state) == "RELEASE_STATE_ACKNOWLEDGED"
     assert state(world, second) == "DISCLOSURE_STATE_ACTIVE"
+
+
+def test_p2_what_a_lost_phone_was_sent_is_not_corrected(world):
+    """It can be sent nothing any more: the values are not read for it again. The other gets them."""
+    person, recipient = world.person(), world.recipient(deliver_to=registry.DELIVER_TO_EVERY_DEVICE)
+    phone, tablet = recipient.device("phone"), recipient.device("tablet")
+    shared = world.share(person, recipient)
+    for device in (phone, tablet):
+        device.acknowledge(*device.drain())
+    revoke(world, recipient, "phone")
+    with tablet.receive() as stream:
+        world.sandbox.query("UPDATE company.client SET door_code = 'after the theft' WHERE subject_id = %s", person.subject_id)
+        again = stream.delivery(shared.disclosure_id, timeout=20)
+        assert again.cause == protos.delivery.DELIVERY_CAUSE_CORRECTED
+        stream.acknowledge(again)
+    until(lambda: not world.sandbox.query("SELECT FROM share.change_queue WHERE subject_id = %s", person.subject_id), 60, "the last look")
+    assert world.sandbox.query("SELECT FROM needtoknow.sent WHERE recipient_id = %s AND device = 'phone' AND (open OR reopened)",
+                               recipient.recipient_id) == []
