@@ -130,7 +130,7 @@ def test_p7_a_suspended_recipient_gets_no_delivery(world):
     shared = world.share(world.person(), recipient)
     world.sandbox.query("UPDATE needtoknow.recipient SET suspended = true WHERE recipient_id = %s", recipient.recipient_id)
     assert recipient.drain() == []
-    with refused("FAILED_PRECONDITION"):
+    with refused("PERMISSION_DENIED", "RECIPIENT_SUSPENDED"):
         recipient.fetch(shared.disclosure_id)
     assert not ledger.of_disclosure(ledger.entries(world.sandbox), shared.disclosure_id, "DELIVERED")
 
