@@ -8,7 +8,8 @@ import time
 import pytest
 
 from needtoknow_testing import ledger, protos
-from needtoknow_testing.checkpoint import (Tree, append, consistency_holds, inclusion_holds, open_note, published, wait_signed)
+from needtoknow_testing.checkpoint import Tree, append, open_note, published, wait_signed
+from needtoknow_testing.merkle import consistency_holds, inclusion_holds
 from needtoknow_testing.refusal import refused
 from needtoknow_testing.waiting import until
 from needtoknow_testing.world import World

@@ -10,7 +10,7 @@ import pytest
 
 from needtoknow_testing import changes, company, ledger, protos
 from needtoknow_testing.client import unique
-from needtoknow_testing.merkle import node_hash
+from needtoknow_testing.merkle import inclusion_holds
 from needtoknow_testing.refusal import refused
 from needtoknow_testing.waiting import until
 from test_plans import KEYED, walks
@@ -81,16 +81,7 @@ def proof_of(world, index):
 
 def proof_under(world, index, size):
     proof = world.auditor.audit.GetInclusionProof(audit.GetInclusionProofRequest(index=index, tree_size=size), timeout=10)
-    number, last, node = index, size - 1, proof.leaf_hash
-    for sibling in proof.hashes:  # RFC 9162 section 2.1.3.2
-        if number & 1 or number == last:
-            node = node_hash(sibling, node)
-            while not number & 1 and number:
-                number, last = number >> 1, last >> 1
-        else:
-            node = node_hash(node, sibling)
-        number, last = number >> 1, last >> 1
-    assert last == 0 and node == proof.checkpoint.root_hash, f"entry {index} under {size}"
+    assert inclusion_holds(proof.leaf_hash, index, size, proof.hashes, proof.checkpoint.root_hash), f"entry {index} under {size}"
     return size, proof
 
 

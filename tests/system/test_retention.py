@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from needtoknow_testing import ledger, protos
-from needtoknow_testing.merkle import is_consistent, leaf_hash, root_from_inclusion, root_of
+from needtoknow_testing.merkle import consistency_holds, inclusion_holds, leaf_hash, root_of
 from needtoknow_testing.owner import TILE, Scratch, maintain
 from needtoknow_testing.paths import ROOT
 from needtoknow_testing.retention import await_pruned, await_tiles, expire, fill, forgetful_policy, pruned, whole_tiles
@@ -197,9 +197,9 @@ def test_a_pruned_entry_is_proved_against_checkpoints_from_before_and_after(reta
     newest, newest_root = retaining.sandbox.query("SELECT size, root_hash FROM needtoknow.checkpoint ORDER BY size DESC LIMIT 1")[0]
     for tree, tree_root in ((size, root), (newest, newest_root)):
         proof = retaining.auditor.audit.GetInclusionProof(audit_pb2.GetInclusionProofRequest(index=3, tree_size=tree), timeout=20)
-        assert root_from_inclusion(3, tree, leaves[3], proof.hashes) == bytes(tree_root)
+        assert inclusion_holds(leaves[3], 3, tree, proof.hashes, bytes(tree_root))
     proof = retaining.auditor.audit.GetConsistencyProof(audit_pb2.GetConsistencyProofRequest(from_size=size, to_size=newest), timeout=20)
-    assert is_consistent(size, bytes(root), newest, bytes(newest_root), list(proof.hashes))
+    assert consistency_holds(size, newest, bytes(root), bytes(newest_root), proof.hashes)
 
 
 def test_what_is_younger_than_the_policy_keeps_it_is_not_reached(shared_world):

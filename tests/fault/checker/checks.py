@@ -12,8 +12,8 @@ import hmac
 import struct
 from collections import defaultdict
 
-from needtoknow_testing.checkpoint import consistency_holds, inclusion_holds, open_note
-from needtoknow_testing.merkle import Frontier
+from needtoknow_testing.checkpoint import open_note
+from needtoknow_testing.merkle import Frontier, consistency_holds, inclusion_holds
 
 from .history import NEVER
 

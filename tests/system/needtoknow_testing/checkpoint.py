@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from . import protos
 from .ledger import unpack
-from .merkle import Frontier, leaf_hash, node_hash
+from .merkle import Frontier, leaf_hash
 from .waiting import until
 
 
@@ -49,50 +49,6 @@ def open_note(note, *vkeys):
     origin, size, root = text.split("\n")[:3]
     assert size == str(int(size))
     return Checkpoint(origin, int(size), base64.b64decode(root, validate=True), signers)
-
-
-def inclusion_holds(leaf, index, size, proof, root):
-    """RFC 9162 section 2.1.3.2."""
-    if index >= size:
-        return False
-    fn, sn, r = index, size - 1, leaf
-    for p in proof:
-        if sn == 0:
-            return False
-        if fn & 1 or fn == sn:
-            r = node_hash(p, r)
-            while not fn & 1 and fn:
-                fn, sn = fn >> 1, sn >> 1
-        else:
-            r = node_hash(r, p)
-        fn, sn = fn >> 1, sn >> 1
-    return sn == 0 and r == root
-
-
-def consistency_holds(first, second, first_root, second_root, proof):
-    """RFC 9162 section 2.1.4.2."""
-    if first == second:
-        return first_root == second_root and not proof
-    path = list(proof)
-    if first & (first - 1) == 0:
-        path.insert(0, first_root)
-    if not path:
-        return False
-    fn, sn = first - 1, second - 1
-    while fn & 1:
-        fn, sn = fn >> 1, sn >> 1
-    fr = sr = path[0]
-    for c in path[1:]:
-        if sn == 0:
-            return False
-        if fn & 1 or fn == sn:
-            fr, sr = node_hash(c, fr), node_hash(c, sr)
-            while not fn & 1 and fn:
-                fn, sn = fn >> 1, sn >> 1
-        else:
-            sr = node_hash(sr, c)
-        fn, sn = fn >> 1, sn >> 1
-    return sn == 0 and fr == first_root and sr == second_root
 
 
 class Tree:

@@ -1,4 +1,4 @@
-"""RFC 6962 section 2.1, written anew from the RFC for the tests."""
+"""RFC 6962 section 2.1 and RFC 9162's checks of proofs, written anew from the RFCs for the tests."""
 
 import hashlib
 
@@ -53,41 +53,45 @@ def root_of(leaves):
     return node_hash(root_of(leaves[:split]), root_of(leaves[split:]))
 
 
-def root_from_inclusion(index, size, leaf, hashes):
-    """RFC 9162 section 2.1.3.2: the root that an inclusion proof leads to, or None when it has another length."""
-    fn, sn, root = index, size - 1, leaf
-    for sibling in hashes:
-        if sn == 0:
-            return None
-        if fn & 1 or fn == sn:
-            root = node_hash(sibling, root)
-            while not fn & 1 and fn:
-                fn, sn = fn >> 1, sn >> 1
-        else:
-            root = node_hash(root, sibling)
-        fn, sn = fn >> 1, sn >> 1
-    return root if sn == 0 else None
-
-
-def is_consistent(first, first_root, second, second_root, hashes):
-    """RFC 9162 section 2.1.4.2."""
-    if first == second:
-        return not hashes and first_root == second_root
-    hashes = ([first_root] if first & (first - 1) == 0 else []) + list(hashes)
-    fn, sn = first - 1, second - 1
-    while fn & 1:
-        fn, sn = fn >> 1, sn >> 1
-    if not hashes:
+def inclusion_holds(leaf, index, size, hashes, root):
+    """RFC 9162 section 2.1.3.2."""
+    if index >= size:
         return False
-    old = new = hashes[0]
-    for sibling in hashes[1:]:
+    fn, sn, r = index, size - 1, leaf
+    for p in hashes:
         if sn == 0:
             return False
         if fn & 1 or fn == sn:
-            old, new = node_hash(sibling, old), node_hash(sibling, new)
+            r = node_hash(p, r)
             while not fn & 1 and fn:
                 fn, sn = fn >> 1, sn >> 1
         else:
-            new = node_hash(new, sibling)
+            r = node_hash(r, p)
         fn, sn = fn >> 1, sn >> 1
-    return old == first_root and new == second_root and sn == 0
+    return sn == 0 and r == root
+
+
+def consistency_holds(first, second, first_root, second_root, hashes):
+    """RFC 9162 section 2.1.4.2."""
+    if first == second:
+        return first_root == second_root and not hashes
+    path = list(hashes)
+    if first & (first - 1) == 0:
+        path.insert(0, first_root)
+    if not path:
+        return False
+    fn, sn = first - 1, second - 1
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    fr = sr = path[0]
+    for c in path[1:]:
+        if sn == 0:
+            return False
+        if fn & 1 or fn == sn:
+            fr, sr = node_hash(c, fr), node_hash(c, sr)
+            while not fn & 1 and fn:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            sr = node_hash(sr, c)
+        fn, sn = fn >> 1, sn >> 1
+    return sn == 0 and fr == first_root and sr == second_root
