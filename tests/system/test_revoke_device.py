@@ -181,6 +181,7 @@ def test_p2_what_a_lost_phone_was_sent_is_not_corrected(world):
         again = stream.delivery(shared.disclosure_id, timeout=20)
         assert again.cause == protos.delivery.DELIVERY_CAUSE_CORRECTED
         stream.acknowledge(again)
-    until(lambda: not world.sandbox.query("SELECT FROM share.change_queue WHERE subject_id = %s", person.subject_id), 60, "the last look")
-    assert world.sandbox.query("SELECT FROM needtoknow.sent WHERE recipient_id = %s AND device = 'phone' AND (open OR reopened)",
+    left = "SELECT change_id FROM share.change_queue WHERE subject_id = %s"
+    until(lambda: not world.sandbox.query(left, person.subject_id), 60, "the last look")
+    assert world.sandbox.query("SELECT serial FROM needtoknow.sent WHERE recipient_id = %s AND device = 'phone' AND (open OR reopened)",
                                recipient.recipient_id) == []
