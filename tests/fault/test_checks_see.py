@@ -211,6 +211,17 @@ def delivered_before_it_is_due():
     return story
 
 
+def delivered_out_of_turn():
+    story = good()
+    story.share("staged")
+    story.history.operations[-1].disclosures[0].due = {"all": story.now * SECOND, "before": (story.now - 1) * SECOND}
+    story.acknowledge(story.deliver("staged"))
+    line = story.deliver("staged")
+    line.release = story.history.arrivals[-1].release = "before"
+    story.acknowledge(line)
+    return story
+
+
 def new_twice():
     story = good()
     story.share("twice")
@@ -253,6 +264,7 @@ POSSIBLE = {
     "a delivery to a suspended recipient": delivered_after("suspended"),
     "a delivery to a revoked device": delivered_after("device"),
     "a delivery before it is due": delivered_before_it_is_due,
+    "a delivery of what was due before another": delivered_out_of_turn,
     "a delivery of what was never shared": with_line("DELIVERED", disclosure="none", recipient="any", device="one", fields=["x"]),
     "a repeat that says it is new": new_twice,
     "an end without an order to delete": ended_without_an_order,
@@ -311,7 +323,7 @@ def a_suspension_came_late(history):
     asked = operation(history, "SuspendRecipient")
     for line in history.lines:
         if line.reason == "SUSPENDED" and line.kind == "REVOKED":
-            line.at = int((asked.ended + 5) * SECOND)
+            line.at = int((asked.ended + 0.1) * SECOND)
 
 
 def a_suspension_is_lost(history):

@@ -78,6 +78,23 @@ class Injector:
     def cut_databases(self, *_):
         self._database().cut_all()
 
+    def lose_commit(self, _, how, __):
+        """
+        What a train wrote is not there, and now and then nobody lives who could write it again: whoever was told of it, or given it,
+        before its COMMIT was answered holds what never was.
+        """
+        self._database().cut_at(b"COMMIT\0", False, 2)
+        for pid in children_of(self.sandbox.pid) if how < 0.5 else ():
+            send(pid, signal.SIGKILL)
+
+    def lose_committed(self, *_):
+        """It is there, and nobody was told."""
+        self._database().cut_at(b"COMMIT\0", True, 2)
+
+    def slow_source(self, _, __, how_long):
+        """The company's tables answer late: much happens between what was read and what is decided by it."""
+        self._database().slow(b"needtoknow_source", 0.2 + 1.3 * how_long)
+
     def _database(self):
         return self.databases[self.pair.primary.name]
 
@@ -209,6 +226,9 @@ KINDS = {
     "cut all clients' connections": (8, Injector.cut_clients),
     "cut a connection to the database": (32, Injector.cut_database),
     "cut all connections to the database": (6, Injector.cut_databases),
+    "lose a COMMIT": (10, Injector.lose_commit),
+    "lose a COMMIT's answer": (6, Injector.lose_committed),
+    "slow the company's tables": (12, Injector.slow_source),
     "kill -9 a worker": (16, Injector.kill_worker),
     "stop a worker for a while": (12, Injector.stop_worker),
     "kill -9 the supervisor": (4, Injector.kill_supervisor),

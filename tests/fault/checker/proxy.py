@@ -15,6 +15,8 @@ class Link:
     def __init__(self, proxy, client, server):
         self.proxy, self.ends = proxy, (client, server)
         self.over = False
+        self.greeting = b""       # what its client said first
+        self.held_until = 0.0     # by the loop's clock
 
     async def run(self):
         (client_in, client_out), (server_in, server_out) = self.ends
@@ -26,7 +28,11 @@ class Link:
                 data = await reader.read(PIECE)
                 if not data:
                     break
-                data, cut = self.proxy.count(direction, data)
+                if direction == UP:
+                    self.greeting = self.greeting or data
+                while not self.over and self.held_until > self.proxy.now():
+                    await asyncio.sleep(self.held_until - self.proxy.now())
+                data, cut = self.proxy.count(direction, data, self)
                 writer.write(data)
                 await writer.drain()
                 if cut:
@@ -65,6 +71,8 @@ class Proxy:
         self.cuts = 0             # connections that were cut
         self._links = set()
         self._armed = None        # (direction, bytes that still pass)
+        self._word = None         # (what a client says, whether the server still hears it)
+        self._unheard = None      # the connection whose next answer is lost
         self._fired = threading.Event()
         self._loop = asyncio.new_event_loop()
         ready = threading.Event()
@@ -94,8 +102,19 @@ class Proxy:
         finally:
             self._links.discard(link)
 
-    def count(self, direction, data):
+    def count(self, direction, data, link):
         """How much of it still passes, and whether the cut comes then. In the loop's thread."""
+        if direction == DOWN and link is self._unheard:
+            self._unheard = None
+            self._hit()
+            return b"", True
+        if direction == UP and self._word is not None and self._word[0] in data:
+            (word, heard), self._word = self._word, None
+            if not heard:
+                self._hit()
+                return data[:data.index(word)], True
+            self._unheard = link
+            return data, False
         if self._armed is None or self._armed[0] != direction:
             return data, False
         left = self._armed[1]
@@ -119,6 +138,30 @@ class Proxy:
         self._do(lambda: setattr(self, "_armed", (direction, max(count, 1))))
         if not self._fired.wait(patience):
             self._do(self._cut_one)
+
+    def now(self):
+        return self._loop.time()
+
+    def slow(self, greeting, seconds):
+        """Nothing passes for so long on any connection whose client has greeted with that. Does not wait."""
+        def hold():
+            for link in self._links:
+                if greeting in link.greeting:
+                    link.held_until = self.now() + seconds
+        self._do(hold)
+
+    def cut_at(self, word, heard, patience):
+        """
+        Cuts the next connection on which a client says `word`: before the server has heard it, or once it has and before it is
+        answered. Waits for it, for `patience` seconds at most.
+        """
+        self._fired.clear()
+        self._do(lambda: setattr(self, "_word", (word, heard)))
+        if not self._fired.wait(patience):
+            self._do(self._disarm)
+
+    def _disarm(self):
+        self._word = self._unheard = None
 
     def _cut_one(self):
         if self._armed is not None:
