@@ -1,19 +1,13 @@
 #include "cli/audit_exposure.h"
 
-#include "cli/audit_failure.h"
-#include "cli/csv.h"
-#include "cli/failure.h"
-#include "cli/format.h"
+#include "cli/audit_pages.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/table.h"
 #include "pure/time.h"
 
 #include <needtoknow/methods.h>
 
 #include <inttypes.h>
-
-#define PAGE_SIZE 1000
 
 const struct flag audit_exposure_flags[] = {
 	{ "device", "NAME", "what this device of it held [any of them]", false },
@@ -23,12 +17,10 @@ const struct flag audit_exposure_flags[] = {
 	{ 0 },
 };
 
-/* Where the lines go. */
-struct view {
-	enum format format;
+struct exposure {
 	const char *recipient_id;
-	struct table *table;
-	struct csv csv;
+	Needtoknow__V1__GetExposureRequest request;
+	const Needtoknow__V1__GetExposureResponse *page;
 };
 
 static const char *const text_headings[] = { "HELD FROM", "HELD UNTIL", "DEVICE", "SUBJECT", "SERVICE", "RELEASE",
@@ -75,12 +67,10 @@ static void add_row(struct table *table, const Needtoknow__V1__ExposedDisclosure
 	table_cell(table, fields);
 }
 
-static void add_csv(struct view *view, const Needtoknow__V1__ExposedDisclosure *disclosure,
+static void add_csv(struct csv *csv, const char *recipient_id, const Needtoknow__V1__ExposedDisclosure *disclosure,
 	const Needtoknow__V1__ExposedRelease *release)
 {
-	struct csv *csv = &view->csv;
-
-	csv_text(csv, view->recipient_id);
+	csv_text(csv, recipient_id);
 	csv_text(csv, release->device);
 	csv_time(csv, release->held_from);
 	csv_time(csv, release->held_until);
@@ -96,50 +86,56 @@ static void add_csv(struct view *view, const Needtoknow__V1__ExposedDisclosure *
 	csv_end(csv);
 }
 
-static enum exit_code print_page(struct view *view, const Needtoknow__V1__GetExposureResponse *page)
+static int ask_page(void *context, struct needtoknow_client *client, char *token, const char **next,
+	struct needtoknow_status *status)
 {
-	for (size_t i = 0; i < page->n_disclosures; i++) {
-		const Needtoknow__V1__ExposedDisclosure *disclosure = page->disclosures[i];
+	struct exposure *exposure = context;
+
+	exposure->request.page_token = token;
+	if (needtoknow_get_exposure(client, &exposure->request, &exposure->page, status) != 0)
+		return -1;
+	*next = exposure->page->next_page_token;
+	return 0;
+}
+
+static int show_page(const void *context, struct audit_view *view)
+{
+	const struct exposure *exposure = context;
+
+	for (size_t i = 0; i < exposure->page->n_disclosures; i++) {
+		const Needtoknow__V1__ExposedDisclosure *disclosure = exposure->page->disclosures[i];
 		if (view->format == FORMAT_JSON && output_json_write(stdout, output_json(&disclosure->base)) != 0)
-			return EXIT_FAILED;
+			return -1;
 		for (size_t k = 0; k < disclosure->n_releases; k++) {
 			if (view->format == FORMAT_TEXT)
 				add_row(view->table, disclosure, disclosure->releases[k]);
 			else if (view->format == FORMAT_CSV)
-				add_csv(view, disclosure, disclosure->releases[k]);
+				add_csv(&view->csv, exposure->recipient_id, disclosure, disclosure->releases[k]);
 		}
 	}
-	if (view->format == FORMAT_TEXT)
-		table_print(view->table, stdout);
-	return output_flush() == 0 ? EXIT_OK : EXIT_FAILED;
+	return 0;
 }
 
-static enum exit_code print_pages(const struct invocation *invocation, struct needtoknow_client *client,
-	Needtoknow__V1__GetExposureRequest *request, struct view *view)
-{
-	const Needtoknow__V1__GetExposureResponse *page;
-	struct needtoknow_status status;
-	char token[1024] = "";
-	enum exit_code code;
-
-	request->page_size = PAGE_SIZE;
-	request->page_token = token;
-	do {
-		if (needtoknow_get_exposure(client, request, &page, &status) != 0)
-			return audit_failure(invocation, &status);
-		code = print_page(view, page);
-		snprintf(token, sizeof token, "%s", page->next_page_token);
-	} while (code == EXIT_OK && token[0] != '\0');
-	return code;
-}
+static const struct audit_question question = {
+	.text_headings = text_headings,
+	.text_count = sizeof text_headings / sizeof text_headings[0],
+	.csv_headings = csv_headings,
+	.csv_count = sizeof csv_headings / sizeof csv_headings[0],
+	.ask = ask_page,
+	.show = show_page,
+};
 
 enum exit_code audit_exposure_run(const struct invocation *invocation)
 {
-	Needtoknow__V1__GetExposureRequest request = NEEDTOKNOW__V1__GET_EXPOSURE_REQUEST__INIT;
+	struct exposure exposure = {
+		.recipient_id = invocation->operand,
+		.request = NEEDTOKNOW__V1__GET_EXPOSURE_REQUEST__INIT,
+	};
+	Needtoknow__V1__GetExposureRequest *request = &exposure.request;
 	Google__Protobuf__Timestamp held_from, held_until;
 	int64_t from = TIME_NONE, until = TIME_NONE;
-	struct view view = { .recipient_id = invocation->operand };
-	enum exit_code code = format_read(invocation, FORMAT_CSV, &view.format);
+	enum format format;
+	enum exit_code code = format_read(invocation, FORMAT_CSV, &format);
 
 	if (code == EXIT_OK)
 		code = options_time(invocation, "from", &from, stderr);
@@ -147,23 +143,13 @@ enum exit_code audit_exposure_run(const struct invocation *invocation)
 		code = options_time(invocation, "until", &until, stderr);
 	if (code != EXIT_OK)
 		return code;
-	request.recipient_id = operand_text(invocation);
+	request->recipient_id = operand_text(invocation);
 	if (flag_given(invocation, "device"))
-		request.device = flag_text(invocation, "device");
+		request->device = flag_text(invocation, "device");
 	time_to_timestamp(from, &held_from);
 	time_to_timestamp(until, &held_until);
-	request.held_from = from != TIME_NONE ? &held_from : NULL;
-	request.held_until = until != TIME_NONE ? &held_until : NULL;
-
-	struct needtoknow_client *client = failure_connect(invocation, &code);
-	if (client == NULL)
-		return code;
-	if (view.format == FORMAT_TEXT)
-		view.table = table_new(text_headings, sizeof text_headings / sizeof text_headings[0]);
-	if (view.format == FORMAT_CSV)
-		csv_begin(&view.csv, stdout, csv_headings, sizeof csv_headings / sizeof csv_headings[0]);
-	code = print_pages(invocation, client, &request, &view);
-	table_free(view.table);
-	needtoknow_client_free(client);
-	return code;
+	request->held_from = from != TIME_NONE ? &held_from : NULL;
+	request->held_until = until != TIME_NONE ? &held_until : NULL;
+	request->page_size = AUDIT_PAGE_SIZE;
+	return audit_pages_print(invocation, &question, format, &exposure);
 }

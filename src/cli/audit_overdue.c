@@ -1,27 +1,20 @@
 #include "cli/audit_overdue.h"
 
-#include "cli/audit_failure.h"
-#include "cli/csv.h"
-#include "cli/failure.h"
-#include "cli/format.h"
+#include "cli/audit_pages.h"
 #include "cli/output.h"
-#include "cli/table.h"
 
 #include <needtoknow/methods.h>
 
 #include <inttypes.h>
-
-#define PAGE_SIZE 1000
 
 const struct flag audit_overdue_flags[] = {
 	FORMAT_FLAG,
 	{ 0 },
 };
 
-struct view {
-	enum format format;
-	struct table *table;
-	struct csv csv;
+struct overdue {
+	Needtoknow__V1__ListOverdueDeletionsRequest request;
+	const Needtoknow__V1__ListOverdueDeletionsResponse *page;
 };
 
 static const char *const text_headings[] = { "DELETE BY", "RECIPIENT", "DEVICE", "WHY", "ORDERED", "DISCLOSURE",
@@ -59,57 +52,49 @@ static void add_csv(struct csv *csv, const Needtoknow__V1__OverdueDeletion *dele
 	csv_end(csv);
 }
 
-static enum exit_code print_page(struct view *view, const Needtoknow__V1__ListOverdueDeletionsResponse *page)
+static int ask_page(void *context, struct needtoknow_client *client, char *token, const char **next,
+	struct needtoknow_status *status)
 {
-	for (size_t i = 0; i < page->n_deletions; i++) {
+	struct overdue *overdue = context;
+
+	overdue->request.page_token = token;
+	if (needtoknow_list_overdue_deletions(client, &overdue->request, &overdue->page, status) != 0)
+		return -1;
+	*next = overdue->page->next_page_token;
+	return 0;
+}
+
+static int show_page(const void *context, struct audit_view *view)
+{
+	const struct overdue *overdue = context;
+
+	for (size_t i = 0; i < overdue->page->n_deletions; i++) {
+		const Needtoknow__V1__OverdueDeletion *deletion = overdue->page->deletions[i];
 		if (view->format == FORMAT_TEXT)
-			add_row(view->table, page->deletions[i]);
+			add_row(view->table, deletion);
 		else if (view->format == FORMAT_CSV)
-			add_csv(&view->csv, page->deletions[i]);
-		else if (output_json_write(stdout, output_json(&page->deletions[i]->base)) != 0)
-			return EXIT_FAILED;
+			add_csv(&view->csv, deletion);
+		else if (output_json_write(stdout, output_json(&deletion->base)) != 0)
+			return -1;
 	}
-	if (view->format == FORMAT_TEXT)
-		table_print(view->table, stdout);
-	return output_flush() == 0 ? EXIT_OK : EXIT_FAILED;
+	return 0;
 }
 
-static enum exit_code print_pages(
-	const struct invocation *invocation, struct needtoknow_client *client, struct view *view)
-{
-	Needtoknow__V1__ListOverdueDeletionsRequest request = NEEDTOKNOW__V1__LIST_OVERDUE_DELETIONS_REQUEST__INIT;
-	const Needtoknow__V1__ListOverdueDeletionsResponse *page;
-	struct needtoknow_status status;
-	char token[1024] = "";
-	enum exit_code code;
-
-	request.page_size = PAGE_SIZE;
-	request.page_token = token;
-	do {
-		if (needtoknow_list_overdue_deletions(client, &request, &page, &status) != 0)
-			return audit_failure(invocation, &status);
-		code = print_page(view, page);
-		snprintf(token, sizeof token, "%s", page->next_page_token);
-	} while (code == EXIT_OK && token[0] != '\0');
-	return code;
-}
+static const struct audit_question question = {
+	.text_headings = text_headings,
+	.text_count = sizeof text_headings / sizeof text_headings[0],
+	.csv_headings = csv_headings,
+	.csv_count = sizeof csv_headings / sizeof csv_headings[0],
+	.ask = ask_page,
+	.show = show_page,
+};
 
 enum exit_code audit_overdue_run(const struct invocation *invocation)
 {
-	struct view view = { 0 };
-	enum exit_code code = format_read(invocation, FORMAT_CSV, &view.format);
+	struct overdue overdue = { .request = NEEDTOKNOW__V1__LIST_OVERDUE_DELETIONS_REQUEST__INIT };
+	enum format format;
+	enum exit_code code = format_read(invocation, FORMAT_CSV, &format);
 
-	if (code != EXIT_OK)
-		return code;
-	struct needtoknow_client *client = failure_connect(invocation, &code);
-	if (client == NULL)
-		return code;
-	if (view.format == FORMAT_TEXT)
-		view.table = table_new(text_headings, sizeof text_headings / sizeof text_headings[0]);
-	if (view.format == FORMAT_CSV)
-		csv_begin(&view.csv, stdout, csv_headings, sizeof csv_headings / sizeof csv_headings[0]);
-	code = print_pages(invocation, client, &view);
-	table_free(view.table);
-	needtoknow_client_free(client);
-	return code;
+	overdue.request.page_size = AUDIT_PAGE_SIZE;
+	return code == EXIT_OK ? audit_pages_print(invocation, &question, format, &overdue) : code;
 }
