@@ -8,22 +8,9 @@ from needtoknow_testing import ledger, protos
 from needtoknow_testing.client import unique
 from needtoknow_testing.merkle import leaf_hash
 from needtoknow_testing.refusal import refused
-from needtoknow_testing.story import Naive, kind, tell
-from needtoknow_testing.world import World
+from needtoknow_testing.story import Naive, kind, own_world, story  # noqa: F401
 
 audit_pb2 = protos.audit
-
-
-@pytest.fixture(scope="module")
-def own_world():
-    world = World.up()
-    yield world
-    world.down()
-
-
-@pytest.fixture(scope="module")
-def story(own_world):
-    return tell(own_world)
 
 
 def page(client, newest_first=False, page_size=0, page_token="", **filters):

@@ -12,23 +12,11 @@ from needtoknow_testing import ledger, protos
 from needtoknow_testing.client import unique
 from needtoknow_testing.merkle import leaf_hash
 from needtoknow_testing.refusal import refused
-from needtoknow_testing.story import Naive, Story, kind, tell
+from needtoknow_testing.story import Naive, Story, kind, own_world, story  # noqa: F401
 from needtoknow_testing.waiting import until
 from needtoknow_testing.world import World
 
 audit_pb2 = protos.audit
-
-
-@pytest.fixture(scope="module")
-def own_world():
-    world = World.up()
-    yield world
-    world.down()
-
-
-@pytest.fixture(scope="module")
-def story(own_world):
-    return tell(own_world)
 
 
 def stream(client, from_index=0, follow=False, bodies_only=False, timeout=20, **filters):

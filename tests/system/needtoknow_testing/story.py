@@ -5,10 +5,12 @@ import hmac
 from dataclasses import dataclass, field
 
 import grpc
+import pytest
 
 from . import company, ledger, protos
 from .client import unique
 from .waiting import until
+from .world import World
 
 ENTRY_KIND = protos.ledger.EntryKind
 
@@ -106,3 +108,15 @@ class Naive:
 
     def _recorded_until(self, entry, _, wanted):
         return protos.microseconds(entry.recorded_at) < protos.microseconds(wanted)
+
+
+@pytest.fixture(scope="module")
+def own_world():
+    world = World.up()
+    yield world
+    world.down()
+
+
+@pytest.fixture(scope="module")
+def story(own_world):
+    return tell(own_world)
