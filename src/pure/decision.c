@@ -97,8 +97,7 @@ static const struct reason {
 		"the policy in force has no such service: use one that it lists, or have it added" },
 	[REASON(BAD_WINDOW)] = { "BAD_WINDOW", GRPC_INVALID_ARGUMENT,
 		"not a window to share for: give a start and a later end that is not over, no further apart than the "
-		"policy allows"
-		"allows" },
+		"policy allows" },
 	[REASON(UNKNOWN_RECIPIENT)] = { "UNKNOWN_RECIPIENT", GRPC_NOT_FOUND,
 		"no such recipient: register it first (RegistryService.PutRecipient)" },
 	[REASON(RECIPIENT_SUSPENDED)] = { "RECIPIENT_SUSPENDED", GRPC_PERMISSION_DENIED,
@@ -143,6 +142,9 @@ static const struct reason {
 		"nothing of this disclosure is due yet: come back at due_at" },
 	[REASON(NOT_WITHDRAWN)] = { "NOT_WITHDRAWN", GRPC_FAILED_PRECONDITION,
 		"this disclosure was not withdrawn: a deletion is confirmed after a withdrawal" },
+	[REASON(RESUMED)] = { "RESUMED", GRPC_OK, "" },
+	[REASON(DEVICE_REVOKED)] = { "DEVICE_REVOKED", GRPC_OK, "" },
+	[REASON(REASSIGNED)] = { "REASSIGNED", GRPC_OK, "" },
 };
 
 /* A reason that the contract has and the table has not is a mistake of ours. */
