@@ -88,6 +88,7 @@ DROP INDEX needtoknow.ledger_rare;
 CREATE INDEX ledger_rare ON needtoknow.ledger ((kinds & ~1818::bigint), first_index) WHERE kinds & ~1818::bigint <> 0;
 
 GRANT SELECT, INSERT ON needtoknow.request TO :"state_role";
+GRANT UPDATE (request_digest) ON needtoknow.request TO :"state_role"; -- forget()
 GRANT SELECT, INSERT, UPDATE ON needtoknow.device TO :"state_role";
 GRANT UPDATE ON needtoknow.due TO :"state_role";
 GRANT SELECT ON needtoknow.device TO :"audit_role";
