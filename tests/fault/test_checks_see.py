@@ -215,10 +215,11 @@ def delivered_out_of_turn():
     story = good()
     story.share("staged")
     story.history.operations[-1].disclosures[0].due = {"all": story.now * SECOND, "before": (story.now - 1) * SECOND}
-    story.acknowledge(story.deliver("staged"))
-    line = story.deliver("staged")
-    line.release = story.history.arrivals[-1].release = "before"
-    story.acknowledge(line)
+    first, second = story.deliver("staged"), story.deliver("staged")
+    second.train, second.release = first.train, "before"
+    story.history.arrivals[-1].release = "before"
+    for line in (first, second):
+        story.acknowledge(line)
     return story
 
 

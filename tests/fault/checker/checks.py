@@ -211,14 +211,15 @@ class Model:
         self.latest[line.disclosure] = {}
 
     def _in_turn(self, line):
-        """Within a disclosure a device gets the releases in the order in which they became due."""
+        """Within a disclosure a device gets the releases in the order in which they became due. Those of one train: a release whose
+        source failed, or that another worker holds, lets the others pass."""
         due, latest = self.due.get(line.disclosure, {}).get(line.release), self.latest.get(line.disclosure, {})
         if line.reason != "NEW" or due is None:
             return
-        later, release = latest.get(line.device, (due, line.release))
+        later, release = latest.get((line.device, line.train), (due, line.release))
         if later > due:
             yield f"{line.release} of {line.disclosure} comes to {line.device} after {release}, which was due {(later - due) / SECOND} s later"
-        latest[line.device] = max((due, line.release), (later, release))
+        latest[line.device, line.train] = max((due, line.release), (later, release))
 
     def delivered(self, line):
         yield from self._live(line)
