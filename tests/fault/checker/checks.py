@@ -561,15 +561,26 @@ def only_expected_refusals(history):
 
 # --------------------------------------------------------------------------------------------- what is owed until it has happened
 
+def moved_ahead(history, ledger):
+    """Is a release that was sent with this entry due only later now, since its disclosure was moved? Nothing of it is sent until then."""
+    told = {(each.disclosure, index): each.due for operation in history.operations if operation.ok for each in operation.disclosures
+            for index, _ in operation.receipts}
+
+    def answer(disclosure, release, sent):
+        moved = [each for each in ledger.of_disclosure[disclosure] if each.kind == "RESCHEDULED" and each.index > sent]
+        due = told.get((disclosure, moved[-1].index), {}).get(release, NEVER) if moved else 0
+        return due > (history.finished - OVERDUE) * SECOND
+    return answer
+
+
 def acknowledged_repeated_or_withdrawn(history):
     """
     P6: each delivery was acknowledged, or sent again, or ordered to be deleted. Not so what was sent before and is fetched once more:
     whoever has asked, and got no answer, asks again, and what was sent before is repeated for its own sake. And what was moved after it
     was sent is repeated when it is due again.
     """
-    told = {(each.disclosure, index): each.due for operation in history.operations if operation.ok for each in operation.disclosures
-            for index, _ in operation.receipts}
     ledger, every, sent = Ledger(history), set(history.every_device), {}
+    waits = moved_ahead(history, ledger)
     for line in ledger.of_kind["DELIVERED"]:
         place = (line.disclosure, line.release, line.device if line.recipient in every else "")
         if line.reason != "FETCHED" or place not in sent:
@@ -577,10 +588,8 @@ def acknowledged_repeated_or_withdrawn(history):
     for line in sent.values():
         acknowledged = any(each.index > line.index and (each.device == line.device or line.recipient not in every)
                            for each in ledger.acknowledged.get(line.delivery, ()))
-        moved = [each for each in ledger.of_disclosure[line.disclosure] if each.kind == "RESCHEDULED" and each.index > line.index]
-        due = told.get((line.disclosure, moved[-1].index), {}).get(line.release, NEVER) if moved else 0
-        waits = due > (history.finished - OVERDUE) * SECOND
-        if not acknowledged and not waits and (line.disclosure, line.device) not in ledger.withdrawn:
+        if (not acknowledged and (line.disclosure, line.device) not in ledger.withdrawn
+                and not waits(line.disclosure, line.release, line.index)):
             yield f"entry {line.index}: {line.delivery} to {line.recipient}/{line.device} was neither acknowledged, repeated nor withdrawn"
 
 
@@ -609,15 +618,18 @@ def everything_happened(history):
 
 
 def corrected(history):
-    """Art. 16, 19: of what is live, the last that was sent of each field is what the company has now."""
+    """
+    Art. 16, 19: of what is live, the last that was sent of each field is what the company has now; of what was moved ahead, once it is due.
+    """
     ledger, last = Ledger(history), {}
+    waits = moved_ahead(history, ledger)
     for arrival in history.arrivals:
         device = arrival.device if arrival.recipient in history.every_device else ""
         place = (arrival.recipient, device, arrival.disclosure, arrival.release)
         if place not in last or last[place].index < arrival.index:
             last[place] = arrival
     for (recipient, device, disclosure, release), arrival in last.items():
-        if disclosure in ledger.end or (disclosure, device) in ledger.withdrawn:
+        if disclosure in ledger.end or (disclosure, device) in ledger.withdrawn or waits(disclosure, release, arrival.index):
             continue
         for name, value in arrival.values.items():
             if value != history.bookings[arrival.booking].values[name][-1]:

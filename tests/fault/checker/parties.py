@@ -1,5 +1,6 @@
 """Who uses the service while it is broken: booking systems, apps, an administrator, an auditor. Each keeps its own records."""
 
+import collections
 import itertools
 import random
 import threading
@@ -111,6 +112,7 @@ class People:
     def __init__(self, history, connect):
         self.history, self.connect = history, connect
         self._free, self._lock = [], threading.Lock()
+        self._changing = collections.defaultdict(threading.Lock)  # one at a time a client, so that the last change is the last
 
     def take(self):
         """A booking that nobody has had."""
@@ -152,19 +154,25 @@ class People:
         """The client has another door code, sooner or later: this returns when it is so."""
         subject = self.history.bookings[booking].subject
         code = f"porte-{token}"
-        self.history.bookings[booking].values["client.door_code"].append(code)
-        while True:
-            try:
-                connection = self.connect()
-                try:
-                    with connection.cursor() as cursor:
-                        cursor.execute("UPDATE company.client SET door_code = %s WHERE subject_id = %s", (code, subject))
-                    connection.commit()
-                    return
-                finally:
-                    connection.close()
-            except Exception:  # pylint: disable=broad-except
+        with self._lock:
+            changing = self._changing[subject]
+        with changing:
+            self.history.bookings[booking].values["client.door_code"].append(code)
+            while not self._changed(subject, code):
                 time.sleep(0.2)
+
+    def _changed(self, subject, code):
+        try:
+            connection = self.connect()
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute("UPDATE company.client SET door_code = %s WHERE subject_id = %s", (code, subject))
+                connection.commit()
+                return True
+            finally:
+                connection.close()
+        except Exception:  # pylint: disable=broad-except
+            return False
 
 
 class BookingSystem(Party):
