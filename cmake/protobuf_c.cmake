@@ -21,6 +21,8 @@ foreach(file ${compiled_files})
   add_custom_command(OUTPUT ${out} ${header}
     COMMAND ${CMAKE_COMMAND} -E make_directory ${proto_out}
     COMMAND ${PROTOC_C} --proto_path=${proto_root} --proto_path=${WELL_KNOWN_PROTOS} --c_out=${proto_out} ${file}
+    # protoc-c names a service's member after its method, also when that is a keyword of C (Register, Restrict).
+    COMMAND sed -E -i "s/\\b(register|restrict)\\b/\\1_/g" ${out} ${header}
     DEPENDS ${source} VERBATIM)
   list(APPEND generated ${out} ${header})
 endforeach()

@@ -191,6 +191,7 @@ static const struct yaml_key database_keys[] = {
 	{ "state", read_connection_string, DATABASE_MEMBER(state), true, "a connection string of libpq" },
 	{ "source", read_connection_string, DATABASE_MEMBER(source), true, "a connection string of libpq" },
 	{ "audit", read_connection_string, DATABASE_MEMBER(audit), false, "a connection string of libpq" },
+	{ "rights", read_connection_string, DATABASE_MEMBER(rights), false, "a connection string of libpq" },
 };
 static const struct yaml_map database_map = { "database", COUNT_OF(database_keys), database_keys };
 
@@ -298,7 +299,7 @@ static const struct yaml_key file_keys[] = {
 	{ "trust_domain", read_trust_domain, MEMBER(trust_domain), true,
 		"that of the SPIFFE ids, such as company.example" },
 	{ "tls", read_tls, MEMBER(tls), true, "certificate, key, client_ca, crl; there is no mode without it" },
-	{ "database", read_database, 0, true, "state, source, audit" },
+	{ "database", read_database, 0, true, "state, source, audit, rights" },
 	{ "policy", read_file, MEMBER(policy), true, "the policy file" },
 	{ "ledger", read_ledger, 0, true, "signing_keys" },
 	{ "workers", read_workers, MEMBER(workers), false, "1 to 64" },

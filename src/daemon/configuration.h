@@ -20,7 +20,7 @@
  * - listen, trust_domain, tls {certificate, key, client_ca}, database {state, source}, policy, ledger {signing_keys}
  * and state_dir must be there
  * - metrics_listen [none: no metrics port]: a loopback address
- * - tls.crl [none], database.audit [database.state]
+ * - tls.crl [none], database.audit [database.state], database.rights [none: no access, rectification, erasure]
  * - workers [1]: at most WORKERS_MAX
  * - log_level [info]
  * - strict_privileges [false]: rights beyond the policy's are an error rather than a warning
@@ -45,6 +45,7 @@ struct configuration {
 	struct {
 		const char *state, *source;
 		const char *audit; /* the state's when none was given */
+		const char *rights; /* NULL: none was given, and what needs the company's functions is refused */
 	} database; /* libpq's connection strings; may hold passwords: never logged */
 	const char *policy;
 	struct {

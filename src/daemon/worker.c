@@ -152,6 +152,7 @@ static struct service_config service_config_of(const struct worker_config *confi
 		.state_dsn = configuration->database.state,
 		.source_dsn = configuration->database.source,
 		.audit_dsn = configuration->database.audit,
+		.rights_dsn = configuration->database.rights,
 		.policy_file = configuration->policy,
 		.trust_domain = configuration->trust_domain,
 		.signing_keys = configuration->ledger.signing_keys,

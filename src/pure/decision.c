@@ -145,6 +145,15 @@ static const struct reason {
 	[REASON(RESUMED)] = { "RESUMED", GRPC_OK, "" },
 	[REASON(DEVICE_REVOKED)] = { "DEVICE_REVOKED", GRPC_OK, "" },
 	[REASON(REASSIGNED)] = { "REASSIGNED", GRPC_OK, "" },
+	[REASON(NO_RIGHT_TO_OBJECT)] = { "NO_RIGHT_TO_OBJECT", GRPC_FAILED_PRECONDITION,
+		"what rests on a contract, a legal obligation or a vital interest continues: GDPR art. 21 gives no "
+		"right to "
+		"object to it" },
+	[REASON(ACTIVE_BOOKINGS)] = { "ACTIVE_BOOKINGS", GRPC_FAILED_PRECONDITION,
+		"something is booked for this client: ask them, then erase with cancel_bookings" },
+	[REASON(UPHELD)] = { "UPHELD", GRPC_OK, "" },
+	[REASON(OVERRIDDEN)] = { "OVERRIDDEN", GRPC_OK, "" },
+	[REASON(CARRIED_OVER)] = { "CARRIED_OVER", GRPC_OK, "" },
 };
 
 /* A reason that the contract has and the table has not is a mistake of ours. */

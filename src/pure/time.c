@@ -170,3 +170,16 @@ int time_parse(const char *text, int64_t *out)
 	*out = seconds * TIME_SECOND + microseconds;
 	return 0;
 }
+
+int64_t time_add_months(int64_t time, int months)
+{
+	const int64_t day_length = 86400 * TIME_SECOND;
+	int64_t year;
+	int month, day;
+	date_from_days(floor_divide(time, day_length), &year, &month, &day);
+	int64_t since = year * 12 + (month - 1) + months;
+	year = floor_divide(since, 12);
+	month = (int)floor_remainder(since, 12) + 1;
+	int last = days_in_month((int)year, month);
+	return days_from_date(year, month, day < last ? day : last) * day_length + floor_remainder(time, day_length);
+}

@@ -14,6 +14,10 @@ int time_from_timestamp(const Google__Protobuf__Timestamp *timestamp, int64_t *o
 /* Initialises *out. */
 void time_to_timestamp(int64_t time, Google__Protobuf__Timestamp *out);
 
+/* So many calendar months later, at the same time of day in UTC; where that month has no such day, on its last
+ * (GDPR art. 12(3): "within one month"). */
+int64_t time_add_months(int64_t time, int months);
+
 /* RFC 3339 in UTC with as many digits as needed: 2026-11-23T12:00:00Z, 2026-11-23T12:00:00.250Z. TIME_NONE: nothing;
  * INT64_MAX: `infinity`. */
 #define TIME_TEXT_MAX 40

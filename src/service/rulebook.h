@@ -115,6 +115,8 @@ const struct rules *rulebook_next(const struct rulebook *rulebook, const struct 
 
 int rules_number(const struct rules *rules);
 const struct policy *rules_policy(const struct rules *rules);
+/* Does the subject exist? */
+const struct source_read *rules_subject(const struct rules *rules);
 const struct rule *rules_find(const struct rules *rules, const char *service);
 /* What holds now of the rule of that service under which something was shared: what a narrower policy that is in force
  * since leaves of it. NULL as rulebook_number(). */

@@ -200,11 +200,17 @@ struct rules *rules_new(struct rulebook *rulebook, struct policy *policy, int nu
 		rules->types[i].key = catalogue_key_type(catalogue, source);
 		rules->types[i].subject = source->subject ? catalogue_subject_type(catalogue, source) : KEY_TYPE_TEXT;
 	}
+	rules->subject = read_of(rulebook, rules, policy_subjects(policy), NULL, 0, false);
 	for (size_t i = 0; i < policy_service_count(policy); i++) {
 		rules->rules[i].service = policy_service_at(policy, i);
 		make_rule(rulebook, rules, &rules->rules[i]);
 	}
 	return rules;
+}
+
+const struct source_read *rules_subject(const struct rules *rules)
+{
+	return rules->subject;
 }
 
 /* ---- what a later policy leaves of it ---- */

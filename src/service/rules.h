@@ -9,6 +9,7 @@ struct rules {
 	int number;
 	bool stored; /* in needtoknow.policy */
 	struct policy *policy;
+	const struct source_read *subject; /* is there such a row */
 	struct rule *rules; /* one a service of the policy, in its order */
 	struct owned_read *reads; /* every statement, once */
 	struct source_types *types; /* one a source of the policy, in its order */

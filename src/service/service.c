@@ -4,6 +4,8 @@
 #include "base/memory.h"
 #include "pure/secret.h"
 #include "service/batch.h"
+#include "service/callers.h"
+#include "service/company.h"
 #include "service/corrector.h"
 #include "service/ledger_room.h"
 #include "service/pruner.h"
@@ -38,21 +40,15 @@ struct method_entry {
 	UT_hash_handle hh;
 };
 
-/* How many calls one caller has in the worker. */
-struct caller_calls {
-	char *name;
-	uint32_t count;
-	UT_hash_handle hh;
-};
-
 struct service {
-	struct caller_calls *callers;
+	struct callers *callers; /* how many calls each has */
 	struct loop *loop;
 	const struct service_config *config;
 	struct service_config settled; /* with the limits' defaults */
 	struct loop_hook hook;
 	struct server *server;
 	struct database *state, *listing, *audit, *listener;
+	struct company *company;
 	struct batches *batches;
 	struct key_table *keys;
 	struct train *train;
@@ -144,6 +140,11 @@ bool service_elected(const struct service *service)
 	return signer_elected(service->signer);
 }
 
+struct company *service_company(const struct service *service)
+{
+	return service->company;
+}
+
 struct tail *service_tail(const struct service *service)
 {
 	return service->tail;
@@ -177,29 +178,14 @@ const uint8_t *service_secret(const struct service *service, enum service_secret
 
 void service_enter(struct service *service, const char *caller)
 {
-	struct caller_calls *calls;
 	service->calls++;
-	if (!*caller)
-		return;
-	HASH_FIND_STR(service->callers, caller, calls);
-	if (!calls) {
-		calls = mem_calloc(1, sizeof *calls);
-		calls->name = mem_strdup(caller);
-		HASH_ADD_KEYPTR(hh, service->callers, calls->name, strlen(calls->name), calls);
-	}
-	calls->count++;
+	callers_enter(service->callers, caller);
 }
 
 void service_leave(struct service *service, const char *caller)
 {
-	struct caller_calls *calls;
 	service->calls--;
-	HASH_FIND_STR(service->callers, caller, calls);
-	if (!calls || --calls->count)
-		return;
-	HASH_DEL(service->callers, calls);
-	mem_free(calls->name);
-	mem_free(calls);
+	callers_leave(service->callers, caller);
 }
 
 /* ---- time ---- */
@@ -336,11 +322,9 @@ static void refuse(struct server_stream *stream, enum grpc_code code, const char
 static bool caller_has_too_many(const struct service *service, const struct server_stream *stream)
 {
 	const struct identity *caller = server_stream_identity(stream);
-	const struct caller_calls *calls;
 	if (caller->role != ROLE_RECIPIENT && caller->role != ROLE_AUDITOR)
 		return false;
-	HASH_FIND_STR(service->callers, caller->name, calls);
-	return calls && calls->count >= service->settled.limits.max_calls / 10;
+	return callers_count(service->callers, caller->name) >= service->settled.limits.max_calls / 10;
 }
 
 static void on_request(void *context, struct server_stream *stream, const struct server_request *request)
@@ -404,7 +388,8 @@ static void on_writable(void *context, struct server_stream *stream)
 
 static void derive_secrets(struct service *service, const uint8_t *key)
 {
-	static const char *const uses[SECRETS] = { "disclosure id", "page token", "key table" };
+	static const char *const uses[SECRETS] = { "disclosure id", "page token", "key table", "contact",
+		"erasure list" };
 	for (int use = 0; use < SECRETS; use++) {
 		struct secret_field field = { uses[use], strlen(uses[use]) };
 		secret_hmac(key, &field, 1, service->secrets[use]);
@@ -613,7 +598,9 @@ struct service *service_new(struct loop *loop, const struct service_config *conf
 	loop_timer_init(&service->news, loop, news, service);
 	loop_timer_init(&service->census, loop, take_census, service);
 	service->server = server_new(loop, &server, &handler);
+	service->callers = callers_new();
 	service->batches = batches_new(service);
+	service->company = company_new(service, config->rights_dsn);
 	service->queues = queues_new(service);
 	service->sweeper = sweeper_new(service);
 	service->recipient_news = recipient_news_new(service);
@@ -646,6 +633,7 @@ void service_free(struct service *service)
 	database_free(service->state);
 	database_free(service->listing);
 	database_free(service->audit);
+	company_close(service->company);
 	batches_close(service->batches);
 	rulebook_free(service->rulebook);
 	train_free(service->train);
@@ -658,6 +646,8 @@ void service_free(struct service *service)
 	ledger_room_free(service->ledger_room);
 	queues_free(service->queues);
 	batches_free(service->batches);
+	company_free(service->company);
+	callers_free(service->callers);
 	key_table_free(service->keys);
 	HASH_ITER (hh, service->methods, entry, next) {
 		HASH_DEL(service->methods, entry);

@@ -23,6 +23,8 @@ struct service_limits {
 
 struct service_config {
 	const char *state_dsn, *source_dsn, *audit_dsn; /* audit: NULL, the state's */
+	const char
+		*rights_dsn; /* who may call the company's functions for clients' rights; NULL: they are not called */
 	const char *policy_file;
 	const char *trust_domain;
 	const struct note_signer *signing_keys; /* of the ledger's checkpoints; all of one name */
@@ -77,6 +79,7 @@ struct sweeper *service_sweeper(const struct service *service);
 struct signer *service_signer(const struct service *service);
 struct corrector *service_corrector(const struct service *service);
 const struct ledger_room *service_ledger_room(const struct service *service);
+struct company *service_company(const struct service *service);
 struct database *service_database_state(const struct service *service);
 struct database *service_database_listing(const struct service *service);
 struct database *service_database_audit(const struct service *service);
@@ -87,6 +90,8 @@ enum service_secret {
 	SECRET_DISCLOSURE_ID,
 	SECRET_PAGE_TOKEN,
 	SECRET_KEY_TABLE,
+	SECRET_CONTACT,
+	SECRET_ERASURE_LIST,
 	SECRETS
 };
 const uint8_t *service_secret(const struct service *service, enum service_secret use);

@@ -328,3 +328,103 @@ SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[]);
 INSERT INTO needtoknow.recipient_slice (recipient_id, first_index, entries, kinds)
 SELECT u.recipient_id, u.first_index, string_to_array(u.entries, ',')::integer[], u.kinds
 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[]) AS u(recipient_id, first_index, entries, kinds);
+
+-- name: write_right
+-- A right that is exercised again goes on holding since it was raised first; once it has been lifted it begins anew.
+INSERT INTO needtoknow.right_in_force AS r (subject_id, kind, purpose, raised_at, ledger_index)
+SELECT * FROM unnest($1::text[], $2::smallint[], $3::text[], $4::timestamptz[], $5::bigint[])
+ON CONFLICT (subject_id, kind, purpose) DO NOTHING;
+
+-- name: write_right_lifted
+DELETE FROM needtoknow.right_in_force AS r
+USING (SELECT x.ctid AS row FROM unnest($1::text[], $2::smallint[], $3::text[]) AS n(subject_id, kind, purpose)
+	CROSS JOIN LATERAL (SELECT y.ctid FROM needtoknow.right_in_force AS y WHERE y.subject_id = n.subject_id AND y.kind = n.kind
+		AND y.purpose = n.purpose OFFSET 0) AS x) AS u
+WHERE r.ctid = u.row;
+
+-- name: write_right_upheld
+UPDATE needtoknow.right_in_force AS r SET upheld = true
+FROM (SELECT x.ctid AS row FROM unnest($1::text[], $2::smallint[], $3::text[]) AS n(subject_id, kind, purpose)
+	CROSS JOIN LATERAL (SELECT y.ctid FROM needtoknow.right_in_force AS y WHERE y.subject_id = n.subject_id AND y.kind = n.kind
+		AND y.purpose = n.purpose OFFSET 0) AS x) AS u
+WHERE r.ctid = u.row;
+
+-- name: write_right_contacts_read
+UPDATE needtoknow.right_in_force AS r SET contacts_read = true
+FROM (SELECT x.ctid AS row FROM unnest($1::text[], $2::smallint[], $3::text[]) AS n(subject_id, kind, purpose)
+	CROSS JOIN LATERAL (SELECT y.ctid FROM needtoknow.right_in_force AS y WHERE y.subject_id = n.subject_id AND y.kind = n.kind
+		AND y.purpose = n.purpose OFFSET 0) AS x) AS u
+WHERE r.ctid = u.row;
+
+-- name: write_suppression
+INSERT INTO needtoknow.suppression (contact, kind, purpose, subject_id, raised_at)
+SELECT * FROM unnest($1::bytea[], $2::smallint[], $3::text[], $4::text[], $5::timestamptz[])
+ON CONFLICT (contact, kind, purpose) DO NOTHING;
+
+-- name: write_suppression_lifted
+DELETE FROM needtoknow.suppression AS s
+USING (SELECT x.ctid AS row FROM unnest($1::text[], $2::smallint[], $3::text[]) AS n(subject_id, kind, purpose)
+	CROSS JOIN LATERAL (SELECT y.ctid, y.kind, y.purpose FROM needtoknow.suppression AS y WHERE y.subject_id = n.subject_id OFFSET 0) AS x
+	WHERE x.kind = n.kind AND x.purpose = n.purpose) AS u
+WHERE s.ctid = u.row;
+
+-- name: write_rights_request
+INSERT INTO needtoknow.rights_request (request_key, ledger_index, caller, request_id, subject_id, kind, purpose, columns, channel,
+	received_at, began_at, due_at, state, answered_at)
+SELECT u.request_key, u.ledger_index, u.caller, u.request_id, u.subject_id, u.kind, u.purpose,
+	coalesce(string_to_array(u.columns, E'\n'), '{}'), u.channel, u.received_at, u.began_at, u.due_at, u.state, u.answered_at
+FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::smallint[], $7::text[], $8::text[], $9::smallint[],
+	$10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::smallint[], $14::timestamptz[])
+	AS u(request_key, ledger_index, caller, request_id, subject_id, kind, purpose, columns, channel, received_at, began_at, due_at, state,
+		answered_at)
+-- What was refused may be asked again under the same id, and is then answered otherwise: one line of the register.
+ON CONFLICT (request_key) DO UPDATE SET ledger_index = EXCLUDED.ledger_index, kind = EXCLUDED.kind, subject_id = EXCLUDED.subject_id,
+	purpose = EXCLUDED.purpose, columns = EXCLUDED.columns, channel = EXCLUDED.channel, received_at = EXCLUDED.received_at,
+	began_at = EXCLUDED.began_at, due_at = EXCLUDED.due_at, state = EXCLUDED.state, answered_at = EXCLUDED.answered_at;
+
+-- name: write_rights_request_state
+WITH moved AS (
+	UPDATE needtoknow.rights_request AS r SET state = u.state, answered_at = u.answered_at
+	FROM (SELECT x.ctid AS row, n.state, n.answered_at
+		FROM unnest($1::uuid[], $2::smallint[], $3::timestamptz[]) AS n(request_key, state, answered_at)
+		CROSS JOIN LATERAL (SELECT y.ctid FROM needtoknow.rights_request AS y WHERE y.request_key = n.request_key OFFSET 0) AS x) AS u
+	WHERE r.ctid = u.row
+	RETURNING 1)
+SELECT needtoknow.require((SELECT count(*) FROM moved), cardinality($1::uuid[]));
+
+-- name: write_rights_request_extended
+WITH moved AS (
+	UPDATE needtoknow.rights_request AS r SET due_at = u.due_at, extended_because = u.because
+	FROM (SELECT x.ctid AS row, n.due_at, n.because
+		FROM unnest($1::uuid[], $2::timestamptz[], $3::text[]) AS n(request_key, due_at, because)
+		CROSS JOIN LATERAL (SELECT y.ctid FROM needtoknow.rights_request AS y WHERE y.request_key = n.request_key OFFSET 0) AS x) AS u
+	WHERE r.ctid = u.row
+	RETURNING 1)
+SELECT needtoknow.require((SELECT count(*) FROM moved), cardinality($1::uuid[]));
+
+-- name: write_restriction_notice
+-- The last that a device was told of a disclosure.
+INSERT INTO needtoknow.restriction_notice AS r (disclosure_id, device, recipient_id, lifted, recorded_at, ledger_index, leaf_hash)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::timestamptz[], $6::bigint[], $7::bytea[])
+ON CONFLICT (disclosure_id, device) DO UPDATE SET lifted = EXCLUDED.lifted, recorded_at = EXCLUDED.recorded_at,
+	ledger_index = EXCLUDED.ledger_index, leaf_hash = EXCLUDED.leaf_hash;
+
+-- name: write_erasure
+INSERT INTO needtoknow.erasure (request_key, subject_id, state, recorded_at, forget_after, ledger_index)
+SELECT u.request_key, u.subject_id, 1, u.recorded_at, u.forget_after, u.ledger_index
+FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::bigint[])
+	AS u(request_key, subject_id, recorded_at, forget_after, ledger_index);
+
+-- name: write_erasure_state
+WITH moved AS (
+	UPDATE needtoknow.erasure AS e SET state = u.state
+	FROM (SELECT x.ctid AS row, n.state
+		FROM unnest($1::uuid[], $2::smallint[]) AS n(request_key, state)
+		CROSS JOIN LATERAL (SELECT y.ctid FROM needtoknow.erasure AS y WHERE y.request_key = n.request_key OFFSET 0) AS x) AS u
+	WHERE e.ctid = u.row
+	RETURNING 1)
+SELECT needtoknow.require((SELECT count(*) FROM moved), cardinality($1::uuid[]));
+
+-- name: write_erasure_column
+INSERT INTO needtoknow.erasure_column (request_key, place, column_name, held, ground, law, since, until)
+SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[]);
