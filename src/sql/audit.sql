@@ -108,7 +108,8 @@ ORDER BY u.ord, e.ledger_index DESC;
 
 -- name: entries_rare_forward
 -- By the index ledger_rare, whose predicate must stand here word for word: which sets of rare kinds trains carry (a few, each found by one
--- step in the index), then the rows of those that have a kind that is asked for. None of the others is walked, however many there are.
+-- step in the index), then where the rows are of those that have a kind that is asked for, from the index alone. None of the others is
+-- walked, and no row is read that the answer does not need, however many there are.
 SELECT u.ord, e.ledger_index
 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::integer[]) WITH ORDINALITY AS u(next, bound, kinds, amount, ord)
 CROSS JOIN LATERAL (SELECT f.first_index FROM (SELECT 1) AS one LEFT JOIN LATERAL (SELECT x.first_index FROM needtoknow.ledger AS x
@@ -118,12 +119,13 @@ CROSS JOIN LATERAL (SELECT l.first_index + (o.entry >> 6) AS ledger_index
 			UNION ALL SELECT (SELECT x.kinds & ~1818::bigint FROM needtoknow.ledger AS x
 				WHERE x.kinds & ~1818::bigint <> 0 AND x.kinds & ~1818::bigint > sets.kinds ORDER BY x.kinds & ~1818::bigint LIMIT 1)
 			FROM sets WHERE sets.kinds IS NOT NULL)
-		SELECT r.* FROM sets CROSS JOIN LATERAL (SELECT x.first_index, x.count, x.rare FROM needtoknow.ledger AS x
+		SELECT r.first_index FROM sets CROSS JOIN LATERAL (SELECT x.first_index FROM needtoknow.ledger AS x
 			WHERE x.kinds & ~1818::bigint <> 0 AND x.kinds & ~1818::bigint = sets.kinds
 				AND x.first_index >= coalesce(b.first_index, 0) AND x.first_index < u.bound
 			ORDER BY x.first_index LIMIT u.amount + 1) AS r
 		WHERE sets.kinds & u.kinds <> 0
-		ORDER BY r.first_index) AS l
+		ORDER BY r.first_index LIMIT u.amount + 1) AS i
+	CROSS JOIN LATERAL (SELECT x.first_index, x.count, x.rare FROM needtoknow.ledger AS x WHERE x.first_index = i.first_index OFFSET 0) AS l
 	CROSS JOIN LATERAL unnest(coalesce(l.rare, ARRAY(SELECT generate_series(0, l.count - 1) << 6))) AS o(entry)
 	WHERE l.first_index + (o.entry >> 6) >= u.next AND l.first_index + (o.entry >> 6) < u.bound
 		AND (o.entry & 63 = 0 OR 1::bigint << (o.entry & 63) & u.kinds <> 0)
@@ -140,12 +142,13 @@ CROSS JOIN LATERAL (SELECT l.first_index + (o.entry >> 6) AS ledger_index
 			UNION ALL SELECT (SELECT x.kinds & ~1818::bigint FROM needtoknow.ledger AS x
 				WHERE x.kinds & ~1818::bigint <> 0 AND x.kinds & ~1818::bigint > sets.kinds ORDER BY x.kinds & ~1818::bigint LIMIT 1)
 			FROM sets WHERE sets.kinds IS NOT NULL)
-		SELECT r.* FROM sets CROSS JOIN LATERAL (SELECT x.first_index, x.count, x.rare FROM needtoknow.ledger AS x
+		SELECT r.first_index FROM sets CROSS JOIN LATERAL (SELECT x.first_index FROM needtoknow.ledger AS x
 			WHERE x.kinds & ~1818::bigint <> 0 AND x.kinds & ~1818::bigint = sets.kinds
 				AND x.first_index >= coalesce(b.first_index, 0) AND x.first_index < u.next
 			ORDER BY x.first_index DESC LIMIT u.amount + 1) AS r
 		WHERE sets.kinds & u.kinds <> 0
-		ORDER BY r.first_index DESC) AS l
+		ORDER BY r.first_index DESC LIMIT u.amount + 1) AS i
+	CROSS JOIN LATERAL (SELECT x.first_index, x.count, x.rare FROM needtoknow.ledger AS x WHERE x.first_index = i.first_index OFFSET 0) AS l
 	CROSS JOIN LATERAL unnest(coalesce(l.rare, ARRAY(SELECT generate_series(0, l.count - 1) << 6))) AS o(entry)
 	WHERE l.first_index + (o.entry >> 6) < u.next AND l.first_index + (o.entry >> 6) >= u.bound
 		AND (o.entry & 63 = 0 OR 1::bigint << (o.entry & 63) & u.kinds <> 0)
