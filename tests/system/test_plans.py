@@ -103,8 +103,8 @@ def test_every_statement_of_the_sweeper_is_among_them():
 
 # Which index a walk of the ledger goes by, rather than by that of its primary key.
 @pytest.mark.parametrize("name,index,condition", [
-    ("entries_rare_forward", "expr_first_index_idx", "kinds & .* = sets.kinds.*first_index"),
-    ("entries_rare_backward", "expr_first_index_idx", "kinds & .* = sets.kinds.*first_index"),
+    ("entries_rare_forward", "expr_first_index_kinds_idx", "kinds & .* = sets.kinds.*first_index"),
+    ("entries_rare_backward", "expr_first_index_kinds_idx", "kinds & .* = sets.kinds.*first_index"),
     ("ledger_bounds", "recorded_at", "recorded_at"),
     ("entries_of_recipient_forward", "recipient_slice_pkey", "recipient_id = "),
     ("entries_of_recipient_backward", "recipient_slice_pkey", "recipient_id = ")])
