@@ -306,9 +306,20 @@ static const struct yaml_key file_keys[] = {
 	{ "state_dir", read_directory, MEMBER(state_dir), true, "a directory that only the daemon writes to" },
 	{ "log_level", read_log_level, MEMBER(log_level), false, "error, warning, info or debug" },
 	{ "strict_privileges", yaml_read_bool, MEMBER(strict_privileges), false, "true or false" },
+	{ "sweep_columns", yaml_read_bool, MEMBER(sweep_columns), false, "true or false" },
 	{ "limits", read_limits, 0, false, "limits by name" },
 };
 static const struct yaml_map file_map = { "the configuration", COUNT_OF(file_keys), file_keys };
+
+/* Nobody else may call what erases them. */
+static int check_sweep(
+	struct yaml_reader *reader, const struct yaml_value *root, const struct configuration *configuration)
+{
+	if (configuration->sweep_columns && configuration->database.rights == NULL)
+		return yaml_refuse(reader, yaml_tree_get(root, "sweep_columns"),
+			"`sweep_columns: true` needs `rights` under `database`: the company's functions erase");
+	return 0;
+}
 
 /* The whole file; 0, or -1 with errno. EFBIG: more than the buffer's maximum. */
 static int read_bytes(const char *path, struct buffer *out)
@@ -358,6 +369,8 @@ int configuration_load(const char *path, struct configuration **out, char *error
 	struct yaml_value *root = yaml_tree_parse((const char *)bytes.data, bytes.length, reader.arena, &reader.error);
 	if (root != NULL)
 		result = yaml_read_map(&reader, root, &file_map, &loaded->configuration);
+	if (result == 0)
+		result = check_sweep(&reader, root, &loaded->configuration);
 	mem_free(directory);
 	if (result == 0)
 		*out = &loaded->configuration;

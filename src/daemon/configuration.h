@@ -24,6 +24,7 @@
  * - workers [1]: at most WORKERS_MAX
  * - log_level [info]
  * - strict_privileges [false]: rights beyond the policy's are an error rather than a warning
+ * - sweep_columns [false]: what the policy's retention.columns say is erased; then database.rights must be there
  * - limits: each member of struct server_limits and struct service_limits by its name, and drain_timeout_ms
  */
 #define WORKERS_MAX 64
@@ -56,6 +57,7 @@ struct configuration {
 	uint32_t workers;
 	enum log_level log_level;
 	bool strict_privileges;
+	bool sweep_columns;
 	struct server_limits server_limits; /* 0: its default */
 	struct service_limits service_limits; /* 0: its default */
 	uint32_t drain_timeout_ms; /* [10000] */

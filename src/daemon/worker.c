@@ -159,6 +159,7 @@ static struct service_config service_config_of(const struct worker_config *confi
 		.signing_key_count = configuration->ledger.signing_key_count,
 		.state_dir = configuration->state_dir,
 		.strict_privileges = configuration->strict_privileges,
+		.sweep_columns = configuration->sweep_columns,
 		.workers = configuration->workers,
 		.limits = configuration->service_limits,
 		.tls = config->tls,

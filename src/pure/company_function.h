@@ -23,9 +23,10 @@
  *   client. What is held is unreadable through the sources from then on.
  * contacts(subject text): text, a line each: mail addresses and telephone numbers in one form, however they were typed.
  * notice_in_force(): version text, location text, since timestamptz.
- * retention_due(columns text[], anchor text (contract-end, financial-year-end; held: until when erase() held it),
- *   after text (an interval, such as `10 years`), amount integer): a line a client of whom one of these columns is to
- *   go: subject_id text, columns text (a line each), since timestamptz. They go by erase() of these columns.
+ * retention_due(columns text[], anchor text (contract-end, financial-year-end; held: until when erase() held it, and
+ *   then columns is NULL: all), after text (an interval, such as `10 years`), amount integer): a line a client of whom
+ *   one of these columns is to go and has not gone: subject_id text, columns text (a line each), since timestamptz.
+ * They go by erase() of these columns.
  */
 enum company_function {
 	COMPANY_SUBJECT_RECORD,

@@ -140,6 +140,9 @@ struct policy_column_retention {
 	struct policy_period after; /* the anchor; its text has the anchor in it, `financial-year-end+10y` */
 };
 
+/* As the policy file writes it. */
+const char *retention_anchor_name(enum retention_anchor anchor);
+
 struct policy_retention {
 	struct policy_period disclosures;
 	struct policy_period ledger_bodies;

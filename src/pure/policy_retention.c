@@ -49,12 +49,18 @@ static int read_disclosures(struct yaml_reader *reader, const struct yaml_value 
 	return policy_read_duration(reader, value, &period->keep);
 }
 
+static const char *const anchors[] = {
+	[RETENTION_CONTRACT_END] = "contract-end",
+	[RETENTION_FINANCIAL_YEAR_END] = "financial-year-end",
+};
+
+const char *retention_anchor_name(enum retention_anchor anchor)
+{
+	return anchors[anchor];
+}
+
 static int read_anchored(struct yaml_reader *reader, const struct yaml_value *value, void *member)
 {
-	static const char *const anchors[] = {
-		[RETENTION_CONTRACT_END] = "contract-end",
-		[RETENTION_FINANCIAL_YEAR_END] = "financial-year-end",
-	};
 	struct policy_column_retention *columns = member;
 	size_t anchor;
 	if (value->kind != YAML_KIND_TEXT ||

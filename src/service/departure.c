@@ -80,6 +80,8 @@ static const struct {
 	[WRITE_ERASURE_STATE] = { &sql_write_erasure_state, { PG_UUID, PG_INT2 } },
 	[WRITE_ERASURE_COLUMN] = { &sql_write_erasure_column,
 		{ PG_UUID, PG_INT2, PG_TEXT, PG_BOOL, PG_TEXT, PG_TEXT, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ } },
+	[WRITE_COLUMN_SWEEP] = { &sql_write_column_sweep, { PG_TEXT, PG_UUID, PG_TEXT, PG_TIMESTAMPTZ } },
+	[WRITE_COLUMNS_SWEPT] = { &sql_write_columns_swept, { PG_TEXT, PG_UUID } },
 	[WRITE_VERIFIER_KEY] = { &sql_write_verifier_key, { PG_INT8, PG_TEXT } },
 	[WRITE_PRUNED] = { &sql_write_pruned, { PG_INT8, PG_INT8, PG_TIMESTAMPTZ } },
 	[WRITE_RECIPIENT_SLICE] = { &sql_write_recipient_slice, { PG_TEXT, PG_INT8, PG_TEXT, PG_INT8 } },

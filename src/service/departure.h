@@ -60,6 +60,8 @@ enum write_kind {
 	WRITE_ERASURE,
 	WRITE_ERASURE_STATE,
 	WRITE_ERASURE_COLUMN,
+	WRITE_COLUMN_SWEEP, /* these columns are to be erased: the company is asked until it answers */
+	WRITE_COLUMNS_SWEPT,
 	WRITE_VERIFIER_KEY,
 	WRITE_PRUNED,
 	WRITE_RECIPIENT_SLICE, /* made by departure_send() from the entries */

@@ -12,6 +12,7 @@
 #include "service/queue.h"
 #include "service/recipient_news.h"
 #include "service/refusal.h"
+#include "service/retention_sweeper.h"
 #include "service/rulebook.h"
 #include "service/signer.h"
 #include "service/sweeper.h"
@@ -59,6 +60,7 @@ struct service {
 	struct tail *tail;
 	struct signer *signer;
 	struct pruner *pruner;
+	struct retention_sweeper *retention_sweeper;
 	struct corrector *corrector;
 	struct ledger_room *ledger_room;
 	struct method_entry *methods;
@@ -606,6 +608,7 @@ struct service *service_new(struct loop *loop, const struct service_config *conf
 	service->recipient_news = recipient_news_new(service);
 	service->tail = tail_new(service);
 	service->pruner = pruner_new(service);
+	service->retention_sweeper = retention_sweeper_new(service);
 	service->corrector = corrector_new(service);
 	service->ledger_room = ledger_room_new(service);
 	service->rulebook = rulebook_new(service, config->source_dsn, config->policy_file, config->strict_privileges);
@@ -642,6 +645,7 @@ void service_free(struct service *service)
 	signer_free(service->signer);
 	tail_free(service->tail);
 	pruner_free(service->pruner);
+	retention_sweeper_free(service->retention_sweeper);
 	corrector_free(service->corrector);
 	ledger_room_free(service->ledger_room);
 	queues_free(service->queues);

@@ -31,6 +31,7 @@ struct service_config {
 	size_t signing_key_count; /* at least one */
 	const char *state_dir; /* where the last checkpoint that was seen is kept */
 	bool strict_privileges;
+	bool sweep_columns; /* of the policy's retention.columns */
 	unsigned workers; /* of this process group; other machines are found out about */
 	struct service_limits limits;
 	SSL_CTX *tls;

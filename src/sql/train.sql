@@ -428,3 +428,17 @@ SELECT needtoknow.require((SELECT count(*) FROM moved), cardinality($1::uuid[]))
 -- name: write_erasure_column
 INSERT INTO needtoknow.erasure_column (request_key, place, column_name, held, ground, law, since, until)
 SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[]);
+
+-- name: write_column_sweep
+-- Whoever is being swept already is swept of the rest when that is done.
+INSERT INTO needtoknow.column_sweep (subject_id, request_key, columns, recorded_at)
+SELECT u.subject_id, u.request_key, string_to_array(u.columns, E'\n'), u.recorded_at
+FROM unnest($1::text[], $2::uuid[], $3::text[], $4::timestamptz[]) AS u(subject_id, request_key, columns, recorded_at)
+ON CONFLICT (subject_id) DO NOTHING;
+
+-- name: write_columns_swept
+DELETE FROM needtoknow.column_sweep AS s
+USING (SELECT x.ctid AS row FROM unnest($1::text[], $2::uuid[]) AS n(subject_id, request_key)
+	CROSS JOIN LATERAL (SELECT y.ctid, y.request_key FROM needtoknow.column_sweep AS y WHERE y.subject_id = n.subject_id OFFSET 0) AS x
+	WHERE x.request_key = n.request_key) AS u
+WHERE s.ctid = u.row;

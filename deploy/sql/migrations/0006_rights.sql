@@ -80,6 +80,15 @@ CREATE TABLE needtoknow.erasure_column (
 	PRIMARY KEY (request_key, place)
 );
 
+-- Columns of the company's whose time is over (GDPR art. 5(1)(e)), that it is being asked to erase. Recorded first, so that a crash between
+-- its answer and the entry that says so leaves out neither.
+CREATE TABLE needtoknow.column_sweep (
+	subject_id  text        PRIMARY KEY,
+	request_key uuid        NOT NULL,
+	columns     text[]      NOT NULL,     -- as the company's retention_due() names them
+	recorded_at timestamptz NOT NULL
+);
+
 -- As in 0005_life.sql, with the column itself, without which an index on an expression is never read alone.
 DROP INDEX needtoknow.ledger_rare;
 CREATE INDEX ledger_rare ON needtoknow.ledger ((kinds & ~1818::bigint), first_index) INCLUDE (kinds) WHERE kinds & ~1818::bigint <> 0;
@@ -87,6 +96,7 @@ CREATE INDEX ledger_rare ON needtoknow.ledger ((kinds & ~1818::bigint), first_in
 GRANT SELECT, INSERT, UPDATE ON needtoknow.rights_request, needtoknow.restriction_notice, needtoknow.erasure TO :"state_role";
 GRANT SELECT, INSERT ON needtoknow.erasure_column TO :"state_role";
 GRANT SELECT, INSERT, UPDATE, DELETE ON needtoknow.suppression TO :"state_role";
+GRANT SELECT, INSERT, DELETE ON needtoknow.column_sweep TO :"state_role";
 GRANT UPDATE ON needtoknow.right_in_force TO :"state_role";
 GRANT SELECT ON needtoknow.rights_request, needtoknow.restriction_notice, needtoknow.erasure, needtoknow.erasure_column TO :"audit_role";
 
