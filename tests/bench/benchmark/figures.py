@@ -2,6 +2,7 @@
 
 from statistics import median
 
+PEERS = ("cpp", "python")
 CONNECTIONS = (1, 8, 32)  # of pgbench
 # The record's key, the phase, what the table says.
 OURS = (
@@ -52,7 +53,28 @@ def summarise(rounds):
     for key, phase, _ in OURS:
         record["workers_2"][key]["ratio_to_one_worker"] = median(
             one[2][phase]["per_second"] / one[1][phase]["per_second"] for one in rounds)
+    record["peers"] = {language: figure([one[language] for one in rounds]) | {"deliveries_to_it": median(
+        one[1]["deliver"]["per_second"] / one[language]["per_second"] for one in rounds)} for language in PEERS}
+    record["waits"] = waits([one["waits"] for one in rounds])
     return record
+
+
+def waits(rounds):
+    """Medians of the rounds, and ratios within each."""
+    room = [one["with_room"] for one in rounds]
+    return {
+        "pgbench_c1_p50": median(one["pgbench"]["p50"] for one in rounds),
+        "share_p50": median(one["share"]["p50"] for one in rounds),
+        "share_p50_to_pgbench": median(one["share"]["p50"] / one["pgbench"]["p50"] for one in rounds),
+        "received_p50": median(one["received"]["p50"] for one in rounds),
+        "received_p50_to_pgbench": median(one["received"]["p50"] / one["pgbench"]["p50"] for one in rounds),
+        "with_room": {
+            "rate": median(one["rate"] for one in room),
+            "share_p99": median(one["share"]["p99"] for one in room),
+            "pgbench_p99": median(one["pgbench"]["p99"] for one in room),
+            "share_p99_to_pgbench": median(one["share"]["p99"] / one["pgbench"]["p99"] for one in room),
+        },
+    }
 
 
 def table(record):
@@ -60,6 +82,7 @@ def table(record):
     lines = [f"{'':<34}{'a second':>27}{'to pgbench CTE':>21}{'CPU us each':>28}",
              f"{'':<34}{'min':>9}{'median':>9}{'max':>9}{'min':>7}{'median':>7}{'max':>7}{'daemon':>9}{'postgres':>10}{'client':>9}"]
     rows = [(f"pgbench CTE, c={number}", record["pgbench_cte"][f"c{number}"]) for number in CONNECTIONS]
+    rows += [(f"a plain service in {name}", record["peers"][language]) for language, name in (("cpp", "C++"), ("python", "Python"))]
     rows += [(words, record[key]) for key, _, words in OURS]
     rows += [(f"{words}, 2 workers", record["workers_2"][key]) for key, _, words in OURS]
     for words, row in rows:
@@ -74,4 +97,14 @@ def table(record):
     for words, waits in (("1 worker", record["bookings"]["milliseconds"]), ("2 workers", record["workers_2"]["bookings"]["milliseconds"])):
         lines.append(f"a booking under full load, {words}, ms from Share:  " + "   ".join(
             f"{name} p50 {waits[name]['p50']:.1f} p99 {waits[name]['p99']:.1f}" for name in ("share", "received", "acknowledged")))
+    waiting, room = record["waits"], record["waits"]["with_room"]
+    lines += [
+        "deliveries to what a company would write, median:  " + "   ".join(
+            f"{language} {record['peers'][language]['deliveries_to_it']:.1f}" for language in PEERS),
+        f"one caller, p50 ms:  pgbench {waiting['pgbench_c1_p50']:.2f}   Share {waiting['share_p50']:.2f} ({waiting['share_p50_to_pgbench']:.1f} times)"
+        f"   Share to values received {waiting['received_p50']:.2f} ({waiting['received_p50_to_pgbench']:.1f} times)",
+        f"open loop at {room['rate']:,.0f} a second, p99 ms:  pgbench {room['pgbench_p99']:.1f}   Share {room['share_p99']:.1f} "
+        f"({room['share_p99_to_pgbench']:.2f} times)",
+        f"PostgreSQL keeps {record['bytes_kept_of_a_booking']:,.0f} bytes of a whole booking, in all tables and indices",
+    ]
     return "\n".join(lines)

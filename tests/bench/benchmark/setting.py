@@ -20,7 +20,7 @@ def build():
     if given:
         return Path(given)
     script = f"root={ROOT}; for part in terminal build; do source $root/deploy/lib/$part.sh; done; " \
-        "build release needtoknowd needtoknow needtoknow_load"
+        "build release needtoknowd needtoknow needtoknow_load peer_cpp peer_load"
     subprocess.run(["bash", "-euc", script], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     return ROOT / "build" / "release"
 
