@@ -1,6 +1,6 @@
 /*
- * What asks a peer (peer.proto) for clients' values, as fast as it answers, over mutual TLS: on the same HTTP/2 client as
- * needtoknow_load, so that what differs is the server.
+ * What asks a peer (peer.proto) for clients' values, as fast as it answers, over mutual TLS: on the same HTTP/2 client
+ * as needtoknow_load, so that what differs is the server.
  *
  *   $ printf 'get count=20000\n' | peer_load ADDRESS CA CERTIFICATES-DIR CLIENTS CONNECTIONS IN-FLIGHT
  *
@@ -90,8 +90,8 @@ static void ask(struct asker *asker)
 	request.recipient_id = "sparkle";
 	request.service = "home-cleaning";
 	asker->questions[index] = (struct question){ asker, latency_clock() };
-	load_call(asker->channels[index % load->options.connections], "/peer.Clients/Get", &request.base, NULL, on_answer,
-		&asker->questions[index]);
+	load_call(asker->channels[index % load->options.connections], "/peer.Clients/Get", &request.base, NULL,
+		on_answer, &asker->questions[index]);
 }
 
 static bool ask_all(struct asker *asker, uint32_t count)
@@ -132,9 +132,10 @@ static int obey(struct asker *asker)
 		}
 		double seconds = (double)(latency_clock() - began) / 1e6;
 		json_t *report = json_pack("{s:s, s:i, s:f, s:f, s:f, s:{s:{s:f, s:f, s:f}}}", "phase", "get", "count",
-			(int)count, "seconds", seconds, "per_second", count / seconds, "cpu_seconds", cpu_seconds() - cpu,
-			"milliseconds", "get", "p50", latencies_quantile(&asker->latencies, 0.5), "p99",
-			latencies_quantile(&asker->latencies, 0.99), "max", latencies_quantile(&asker->latencies, 1));
+			(int)count, "seconds", seconds, "per_second", count / seconds, "cpu_seconds",
+			cpu_seconds() - cpu, "milliseconds", "get", "p50", latencies_quantile(&asker->latencies, 0.5),
+			"p99", latencies_quantile(&asker->latencies, 0.99), "max",
+			latencies_quantile(&asker->latencies, 1));
 		json_dumpf(report, stdout, JSON_COMPACT);
 		json_decref(report);
 		putchar('\n');
