@@ -16,17 +16,22 @@
 
 /* ---- the request id ---- */
 
+void repeat_key(const struct service *service, const char *caller, const char *request_id, uint8_t out[16])
+{
+	struct secret_field id[] = { { caller, strlen(caller) }, { request_id, strlen(request_id) } };
+	uint8_t digest[32];
+	secret_hmac(service_secret(service, SECRET_DISCLOSURE_ID), id, 2, digest);
+	memcpy(out, digest, 16);
+	out[6] = (uint8_t)((out[6] & 0x0f) | 0x80); /* RFC 9562: version 8, the variant */
+	out[8] = (uint8_t)((out[8] & 0x3f) | 0x80);
+}
+
 void repeat_name(const struct call *call, struct repeat *repeat, const char *request_id,
 	const struct secret_field *content, size_t count)
 {
-	const uint8_t *secret = service_secret(call->service, SECRET_DISCLOSURE_ID);
-	struct secret_field id[] = { { call->actor, strlen(call->actor) }, { request_id, strlen(request_id) } };
 	uint8_t digest[32];
-	secret_hmac(secret, id, 2, digest);
-	memcpy(repeat->key, digest, sizeof repeat->key);
-	repeat->key[6] = (uint8_t)((repeat->key[6] & 0x0f) | 0x80); /* RFC 9562: version 8, the variant */
-	repeat->key[8] = (uint8_t)((repeat->key[8] & 0x3f) | 0x80);
-	secret_hmac(secret, content, count, digest);
+	repeat_key(call->service, call->actor, request_id, repeat->key);
+	secret_hmac(service_secret(call->service, SECRET_DISCLOSURE_ID), content, count, digest);
 	memcpy(repeat->digest, digest, sizeof repeat->digest);
 }
 

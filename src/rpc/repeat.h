@@ -35,6 +35,9 @@ struct repeat {
 void repeat_name(const struct call *call, struct repeat *repeat, const char *request_id,
 	const struct secret_field *content, size_t count);
 
+/* The key of that caller's request of that id. */
+void repeat_key(const struct service *service, const char *caller, const char *request_id, uint8_t out[16]);
+
 /* Declares the request id and asks whether it was used. For methods other than Share, which asks with its facts. */
 void repeat_ask(struct call *call, struct repeat *repeat);
 /* From five columns: the digests of the disclosure and of the request of that key; its indices, time and number of
