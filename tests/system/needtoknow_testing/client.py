@@ -35,6 +35,7 @@ class Client:
         self.delivery = protos.DeliveryStub(self.channel)
         self.audit = protos.AuditStub(self.channel)
         self.registry = protos.RegistryStub(self.channel)
+        self.rights = protos.RightsStub(self.channel)
         self.health = protos.HealthStub(self.channel)
 
     def close(self):

@@ -39,6 +39,7 @@ sharing = _load("needtoknow.v1.sharing_pb2")
 delivery = _load("needtoknow.v1.delivery_pb2")
 audit = _load("needtoknow.v1.audit_pb2")
 registry = _load("needtoknow.v1.registry_pb2")
+rights = _load("needtoknow.v1.rights_pb2")
 ledger = _load("needtoknow.v1.ledger_pb2")
 health = _load("grpc.health.v1.health_pb2")
 reflection = _load("grpc.reflection.v1.reflection_pb2")
@@ -50,6 +51,7 @@ SharingStub = _load("needtoknow.v1.sharing_pb2_grpc").SharingServiceStub
 DeliveryStub = _load("needtoknow.v1.delivery_pb2_grpc").DeliveryServiceStub
 AuditStub = _load("needtoknow.v1.audit_pb2_grpc").AuditServiceStub
 RegistryStub = _load("needtoknow.v1.registry_pb2_grpc").RegistryServiceStub
+RightsStub = _load("needtoknow.v1.rights_pb2_grpc").RightsServiceStub
 HealthStub = _load("grpc.health.v1.health_pb2_grpc").HealthStub
 ReflectionStub = _load("grpc.reflection.v1.reflection_pb2_grpc").ServerReflectionStub
 ReflectionAlphaStub = _load("grpc.reflection.v1alpha.reflection_pb2_grpc").ServerReflectionStub
@@ -59,12 +61,13 @@ SERVICES = [module.DESCRIPTOR.services_by_name[name] for module, name in (
     (delivery, "DeliveryService"),
     (audit, "AuditService"),
     (registry, "RegistryService"),
+    (rights, "RightsService"),
 )]
 
 
 def message_class(descriptor):
     """The generated class of a message descriptor."""
-    for module in (sharing, delivery, audit, registry, common, ledger):
+    for module in (sharing, delivery, audit, registry, rights, common, ledger):
         found = getattr(module, descriptor.name, None)
         if found is not None and found.DESCRIPTOR is descriptor:
             return found

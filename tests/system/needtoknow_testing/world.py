@@ -87,6 +87,10 @@ class World:
     def auditor(self):
         return self.sandbox.client("auditor")
 
+    @property
+    def rights(self):
+        return self.sandbox.client("rights")
+
     def client_of(self, uri, authority=None, options=(), **keywords):
         """A client with a new certificate for this URI SAN (or none)."""
         certificate, key = (authority or self.authority).issue(*([uri] if uri else []), **keywords)
