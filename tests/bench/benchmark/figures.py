@@ -102,7 +102,8 @@ def table(record):
         "deliveries to what a company would write, median:  " + "   ".join(
             f"{language} {record['peers'][language]['deliveries_to_it']:.1f}" for language in PEERS),
         f"one caller, p50 ms:  pgbench {waiting['pgbench_c1_p50']:.2f}   Share {waiting['share_p50']:.2f} "
-        f"({waiting['share_p50_to_pgbench']:.1f} times)   Share to values received {waiting['received_p50']:.2f} ({waiting['received_p50_to_pgbench']:.1f} times)",
+        f"({waiting['share_p50_to_pgbench']:.1f} times)   Share to values "
+        f"received {waiting['received_p50']:.2f} ({waiting['received_p50_to_pgbench']:.1f} times)",
         f"open loop at {room['rate']:,.0f} a second, p99 ms:  pgbench {room['pgbench_p99']:.1f}   Share {room['share_p99']:.1f} "
         f"({room['share_p99_to_pgbench']:.2f} times)",
         f"PostgreSQL keeps {record['bytes_kept_of_a_booking']:,.0f} bytes of a whole booking, in all tables and indices",
