@@ -6,6 +6,7 @@
 #include <needtoknow/v1/audit.pb-c.h>
 #include <needtoknow/v1/delivery.pb-c.h>
 #include <needtoknow/v1/registry.pb-c.h>
+#include <needtoknow/v1/rights.pb-c.h>
 #include <needtoknow/v1/sharing.pb-c.h>
 
 #ifdef __cplusplus
@@ -48,7 +49,17 @@ extern "C" {
 	X(RegistryService, get_recipient, GetRecipient)                                                                \
 	X(RegistryService, list_recipients, ListRecipients)                                                            \
 	X(RegistryService, get_policy, GetPolicy)                                                                      \
-	X(RegistryService, reload_policy, ReloadPolicy)
+	X(RegistryService, reload_policy, ReloadPolicy)                                                                \
+	X(RightsService, register, Register)                                                                           \
+	X(RightsService, get_subject_record, GetSubjectRecord)                                                         \
+	X(RightsService, rectify, Rectify)                                                                             \
+	X(RightsService, erase, Erase)                                                                                 \
+	X(RightsService, object, Object)                                                                               \
+	X(RightsService, lift_objection, LiftObjection)                                                                \
+	X(RightsService, restrict, Restrict)                                                                           \
+	X(RightsService, lift_restriction, LiftRestriction)                                                            \
+	X(RightsService, list_requests, ListRequests)                                                                  \
+	X(RightsService, extend_request, ExtendRequest)
 
 struct needtoknow_method {
 	const char *path; /* `/needtoknow.v1.SharingService/Share` */

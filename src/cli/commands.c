@@ -15,6 +15,8 @@
 #include "cli/prove.h"
 #include "cli/receive.h"
 #include "cli/recipient.h"
+#include "cli/retention_plan.h"
+#include "cli/rights.h"
 #include "cli/share.h"
 #include "cli/suspension.h"
 #include "cli/verify.h"
@@ -24,6 +26,11 @@
 
 #define TIMES                                                                                                          \
 	"Times are `now`, `+2h`, `-30s`, `now+1d` (units s, m, h, d, y), or RFC 3339, as 2026-11-23T09:00:00+01:00."
+
+#define BULK "With --file many requests, a line each (CSV in UTF-8, the first line names the columns)."
+#define BULK_END                                                                                                       \
+	"\nWhat no column says the flags say for all lines; `received` is RFC 3339. Run again, it goes on where it "   \
+	"stopped: a request id is made of\nwhat a line asks. FILE.results.csv says what became of each line."
 
 static enum exit_code version_run(const struct invocation *invocation)
 {
@@ -228,6 +235,107 @@ const struct command commands[] = {
 		.flags = audit_prove_flags,
 		.connects = true,
 		.run = audit_prove_run },
+	{ .name = "rights register",
+		.group = "Clients' rights (role rights)",
+		.summary = "Put a new client into the company's database (GDPR art. 13, 14)",
+		.details = "FILE is CSV: a line `column,value`, then a line a column; an empty value without quotes is "
+			   "none. "
+			   "Answers the client number.\nWhat the same person objected to earlier holds for the new "
+			   "number too.\n" TIMES,
+		.examples = "  needtoknow rights register --columns client.csv --origin direct --notice 2026-05 "
+			    "--channel phone\n",
+		.flags = rights_register_flags,
+		.connects = true,
+		.run = rights_register_run },
+	{ .name = "rights record",
+		.group = "Clients' rights (role rights)",
+		.summary = "Say all that the company has about a client, and who was given it (GDPR art. 15, 20)",
+		.operand = "SUBJECT_ID",
+		.details = "--format html makes a page for the client in plain French or English, --format json what "
+			   "programs read (art. 20).\nIt holds the client's data word for word: --out writes a file "
+			   "that you alone can "
+			   "read. Times on the page are those of TZ.\n" TIMES,
+		.examples = "  needtoknow rights record C000001 --channel email --format html --language fr --out "
+			    "C000001.html\n"
+			    "  needtoknow rights record C000001 --channel letter --format json --out C000001.json\n",
+		.flags = rights_record_flags,
+		.connects = true,
+		.run = rights_record_run },
+	{ .name = "rights rectify",
+		.group = "Clients' rights (role rights)",
+		.summary = "Correct what the company has about a client, and tell who was given it (GDPR art. 16, 19)",
+		.operand = "[SUBJECT_ID]",
+		.details = "A value comes from a file or standard input, never from the command line, which others can "
+			   "read.\n" BULK " Columns: subject, column, value; channel, received." BULK_END,
+		.examples = "  printf %s \"$phone\" | needtoknow rights rectify C000001 --column client.phone "
+			    "--value-file - "
+			    "--channel phone\n"
+			    "  needtoknow rights rectify --file phones.csv --channel account --received "
+			    "2026-11-23T09:00:00+01:00\n",
+		.flags = rights_rectify_flags,
+		.connects = true,
+		.run = rights_rectify_run },
+	{ .name = "rights erase",
+		.group = "Clients' rights (role rights)",
+		.summary = "Erase what no law keeps of a client, and have deleted what was sent (GDPR art. 17, 19)",
+		.operand = "[SUBJECT_ID]",
+		.details = "--dry-run says first what would be erased, what is held, by which law and until when, and "
+			   "what is booked.\n"
+			   "It cannot be undone.\n" BULK " Columns: subject; channel, received." BULK_END,
+		.examples = "  needtoknow rights erase C000001 --channel letter --dry-run\n"
+			    "  needtoknow rights erase C000001 --channel letter --received 2026-11-20T09:00:00+01:00 "
+			    "--cancel-bookings\n",
+		.flags = rights_erase_flags,
+		.connects = true,
+		.run = rights_erase_run },
+	{ .name = "rights object",
+		.group = "Clients' rights (role rights)",
+		.summary = "Object to a purpose, or withdraw a consent, for a client (GDPR art. 7(3), 21)",
+		.operand = "[SUBJECT_ID]",
+		.details = "It holds with the answer, which names the article: nothing of that purpose is delivered "
+			   "any more. "
+			   "Ends with 3 where there is\nno right to object, and says why.\n" BULK
+			   " Columns: subject; purpose, reason, channel, received." BULK_END,
+		.examples =
+			"  needtoknow rights object C000001 --purpose dpv:DirectMarketing --channel email\n"
+			"  needtoknow rights object C000001 --purpose dpv:DirectMarketing --channel account --lift\n"
+			"  needtoknow rights object --file opt-out.csv --purpose dpv:DirectMarketing --channel email "
+			"\\\n"
+			"    --received 2026-11-23T09:00:00+01:00\n",
+		.flags = rights_object_flags,
+		.connects = true,
+		.run = rights_object_run },
+	{ .name = "rights restrict",
+		.group = "Clients' rights (role rights)",
+		.summary =
+			"Have nothing of a client's used, and nothing deleted, until it is lifted (GDPR art. 18, 19)",
+		.operand = "[SUBJECT_ID]",
+		.details = "Each device that was sent something is told to keep it and not to use it; of the lifting, "
+			   "too.\n" BULK " Columns: subject; reason, channel, received." BULK_END,
+		.examples = "  needtoknow rights restrict C000001 --channel letter --reason 'says that the address is "
+			    "wrong'\n"
+			    "  needtoknow rights restrict C000001 --channel letter --lift\n",
+		.flags = rights_restrict_flags,
+		.connects = true,
+		.run = rights_restrict_run },
+	{ .name = "rights list",
+		.group = "Clients' rights (role rights)",
+		.summary = "List the requests and the date by which each is to be answered (GDPR art. 12(3))",
+		.details = "Those that are open and overdue first.",
+		.examples = "  needtoknow rights list --open\n"
+			    "  needtoknow rights list --subject C000001 --format json\n",
+		.flags = rights_list_flags,
+		.connects = true,
+		.run = rights_list_run },
+	{ .name = "rights extend",
+		.group = "Clients' rights (role rights)",
+		.summary = "Take two months more for a request, once (GDPR art. 12(3))",
+		.operand = "REQUEST_ID",
+		.examples = "  needtoknow rights extend 7c1f7a3e-52a1-4d53-8f5e-1f0f0f8a4f57 --reason 'twelve years of "
+			    "paper files'\n",
+		.flags = rights_extend_flags,
+		.connects = true,
+		.run = rights_extend_run },
 	{ .name = "recipient put",
 		.group = "Recipients (role admin)",
 		.summary = "Register a recipient, or replace what is known of it",
@@ -351,6 +459,17 @@ const struct command commands[] = {
 		.examples = "  needtoknow policy grants policy.yaml --role needtoknow_source | psql company\n",
 		.flags = policy_grants_flags,
 		.run = policy_grants_run },
+	{ .name = "retention plan",
+		.group = "Retention (no connection)",
+		.summary = "Say whose columns a policy's retention would have erased now, and erase nothing",
+		.operand = "FILE",
+		.details = "Asks the company's database, through its function retention_due(), for each group of the "
+			   "policy's retention.columns\nand for what an erasure held until a law's date: how many "
+			   "clients, the oldest, and who.",
+		.examples =
+			"  needtoknow retention plan policy.yaml --database 'dbname=company user=needtoknow_rights'\n",
+		.flags = retention_plan_flags,
+		.run = retention_plan_run },
 	{ .name = "version", .group = "Others", .summary = "Print the version", .run = version_run },
 	{ .name = "help",
 		.group = "Others",

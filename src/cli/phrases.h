@@ -194,7 +194,57 @@ enum language {
 		"Il faut aussi notre clé publique : demandez-la-nous, et écrivez-la ci-dessous à la place de CLE.")            \
 	X(CHECK_KEY_NAME, "KEY", "CLE")                                                                                        \
 	X(CHECK_COMMAND, "The command, here for line {1}, with the free program needtoknow:",                                  \
-		"La commande, ici pour la ligne {1}, avec le logiciel libre needtoknow :")
+		"La commande, ici pour la ligne {1}, avec le logiciel libre needtoknow :")                                     \
+                                                                                                                               \
+	X(RECORD_TITLE, "The personal data that we have about you",                                                            \
+		"Les données personnelles que nous détenons sur vous")                                                         \
+	X(RECORD_INTRODUCTION,                                                                                                 \
+		"This document was made for you on {1}. It says what we have about you, word for word: from where, "           \
+		"until when, and who was given it.",                                                                           \
+		"Ce document a été établi pour vous le {1}. Il indique, mot pour mot, ce que nous détenons sur vous "      \
+		": d'où cela vient, jusqu'à quand, et à qui cela a été transmis.")                                             \
+	X(RECORD_LAW,                                                                                                          \
+		"You have a right to this copy, free of charge (GDPR, Article 15), and to the same in a file that "            \
+		"programs can read, to take to someone else (Article 20). It holds personal data: keep it where "              \
+		"nobody else reads it.",                                                                                       \
+		"Vous avez droit à cette copie, sans frais (RGPD, article 15), et à la même sous forme de fichier "         \
+		"lisible par un logiciel, pour la confier à d'autres (article 20). Elle contient des données "               \
+		"personnelles : gardez-la à l'abri des regards.")                                                              \
+	X(RECORD_DATA, "Your data", "Vos données")                                                                             \
+	X(RECORD_NOTHING, "We have no data about you.", "Nous ne détenons aucune donnée sur vous.")                            \
+	X(RECORD_CAPTION, "What we have about you on {1}", "Ce que nous détenons sur vous au {1}")                             \
+	X(RECORD_VALUE, "What it says", "Contenu")                                                                             \
+	X(RECORD_ORIGIN, "From where", "Origine")                                                                              \
+	X(RECORD_KEPT, "Kept until", "Conservée jusqu'à")                                                                      \
+	X(RECORD_NO_VALUE, "nothing", "rien")                                                                                  \
+	X(RECORD_DIRECT, "noted by our staff on {1}", "notée par notre personnel le {1}")                                      \
+	X(RECORD_WEBSITE, "given by you on our website on {1}", "indiquée par vous sur notre site le {1}")                     \
+	X(RECORD_UNKNOWN_ORIGIN, "not recorded", "non enregistrée")                                                            \
+	X(RECORD_UNTIL, "{1}", "{1}")                                                                                          \
+	X(RECORD_CONTRACT, "the end of our contract", "la fin de notre contrat")                                               \
+	X(RECORD_HELD, "Blocked: erased for every other use.", "Bloquée : effacée pour tout autre usage.")                     \
+	X(TOLD, "Who was told of what you asked", "Qui a été informé de ce que vous avez demandé")                             \
+	X(TOLD_LAW,                                                                                                            \
+		"Of a correction, an erasure or a restriction we tell everyone who was given the data (GDPR, Article "         \
+		"19).",                                                                                                        \
+		"Nous informons d'une rectification, d'un effacement ou d'une limitation tous ceux qui ont reçu les "         \
+		"données (RGPD, article 19).")                                                                                 \
+	X(TOLD_CAPTION, "Who was told what, when, and what they answered",                                                     \
+		"Qui a été informé de quoi, quand, et sa réponse")                                                             \
+	X(TOLD_WHAT, "Told", "Informé")                                                                                        \
+	X(TOLD_ANSWER, "Answer", "Réponse")                                                                                    \
+	X(TOLD_CORRECTION, "the corrected data", "de la donnée rectifiée")                                                     \
+	X(TOLD_DELETION, "to delete the data", "de l'obligation de supprimer")                                                 \
+	X(TOLD_RESTRICTION, "to keep the data without using them", "de conserver sans utiliser")                               \
+	X(TOLD_LIFTED, "that the data may be used again", "de la fin de la limitation")                                        \
+	X(TOLD_NOT_YET, "not yet reached", "pas encore joint")                                                                 \
+	X(ANSWER_NONE, "none yet", "pas encore")                                                                               \
+	X(ANSWER_ACKNOWLEDGED, "received, on {1}", "reçu, le {1}")                                                             \
+	X(ANSWER_DELETED, "deleted, on {1}", "supprimé, le {1}")                                                               \
+	X(ANSWER_RETAINED, "keeps them until {1}, because of: {2}", "conserve jusqu'au {1}, au titre de : {2}")                \
+	X(NOTICE, "The information that we owe you", "L'information que nous vous devons")                                     \
+	X(NOTICE_WHERE, "Version {1}, in force since {2}, can be read here: {3}",                                              \
+		"La version {1}, en vigueur depuis le {2}, peut être lue ici : {3}")
 
 #define PHRASE_NAME(name, english, french) PHRASE_##name,
 enum phrase {

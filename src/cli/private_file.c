@@ -1,10 +1,14 @@
 #include "cli/private_file.h"
 
+#include "base/memory.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define BUFFER 65536
 
 static int failed(const char *path, const char *why)
 {
@@ -26,8 +30,11 @@ int private_file_open(struct private_file *out, const char *path)
 		return failed(path, strerror(errno));
 	out->path = path;
 	out->file = fdopen(descriptor, "w");
-	if (out->file != NULL)
+	if (out->file != NULL) {
+		out->buffer = mem_alloc(BUFFER);
+		setvbuf(out->file, out->buffer, _IOFBF, BUFFER);
 		return 0;
+	}
 	close(descriptor);
 	unlink(out->temporary);
 	return failed(path, strerror(errno));
@@ -38,7 +45,9 @@ int private_file_keep(struct private_file *file)
 	int broken = fflush(file->file) != 0 || ferror(file->file) || fsync(fileno(file->file)) != 0;
 	int why = errno;
 
-	if (fclose(file->file) == 0 && !broken && rename(file->temporary, file->path) == 0)
+	int closed = fclose(file->file);
+	mem_free(file->buffer);
+	if (closed == 0 && !broken && rename(file->temporary, file->path) == 0)
 		return 0;
 	if (!broken)
 		why = errno;
@@ -49,6 +58,7 @@ int private_file_keep(struct private_file *file)
 void private_file_abandon(struct private_file *file)
 {
 	fclose(file->file);
+	mem_free(file->buffer);
 	unlink(file->temporary);
 	fprintf(stderr, "%s: could not be written\n", file->path);
 }

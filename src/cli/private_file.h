@@ -8,6 +8,7 @@
  * wrong is said on standard error. */
 struct private_file {
 	FILE *file; /* to write to */
+	char *buffer; /* its, wiped at the end */
 	const char *path;
 	char temporary[PATH_MAX];
 };

@@ -8,11 +8,16 @@
 
 #define EVERY 200000 /* microseconds */
 #define SECOND 1000000
+#define BAR 20 /* columns */
+
+static const char full[] = "####################";
+_Static_assert(sizeof full == BAR + 1, "as long as the bar");
 
 void progress_start(struct progress *progress, const char *doing, uint64_t begun_at, uint64_t total)
 {
 	*progress = (struct progress){
 		.doing = doing,
+		.unit = "entries",
 		.total = total,
 		.begun_at = begun_at,
 		.started = when_now(),
@@ -41,8 +46,10 @@ void progress_show(struct progress *progress, uint64_t done)
 	if (now - progress->shown < EVERY)
 		return;
 	progress->shown = now;
-	fprintf(stderr, "\r%s %" PRIu64 " of %" PRIu64 " entries, %.0f %%, %.0f a second\033[K", progress->doing, done,
-		progress->total, progress->total > 0 ? 100.0 * (double)done / (double)progress->total : 100.0,
+	double share = progress->total > 0 ? (double)done / (double)progress->total : 1;
+	int bar = (int)(share * BAR);
+	fprintf(stderr, "\r%s [%.*s%*s] %" PRIu64 " of %" PRIu64 " %s, %.0f %%, %.0f a second\033[K", progress->doing,
+		bar, full, BAR - bar, "", done, progress->total, progress->unit, 100.0 * share,
 		progress_rate(progress, done));
 	fflush(stderr);
 }

@@ -7,8 +7,9 @@
 /* How far it is, on a terminal's standard error alone, and how fast it was. */
 struct progress {
 	const char *doing; /* `verified` */
-	uint64_t total; /* entries */
-	uint64_t begun_at; /* entries that were there before */
+	const char *unit; /* [entries] of what */
+	uint64_t total;
+	uint64_t begun_at; /* how many were done before */
 	int64_t started, shown; /* microseconds */
 	bool terminal;
 };

@@ -1,6 +1,7 @@
 #include "cli/report_page.h"
 
 #include "cli/labels.h"
+#include "cli/page_parts.h"
 #include "cli/report_check.h"
 #include "cli/report_rights.h"
 #include "cli/report_words.h"
@@ -10,79 +11,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Readable on paper in black and white: what is the case is said in words, never by a colour alone. */
-static const char style[] =
-	"@page{size:A4;margin:16mm 14mm}"
-	"*{box-sizing:border-box}"
-	"body{margin:0 auto;padding:1.5rem;max-width:56rem;font:1rem/1.5 'Liberation Sans',Arial,Helvetica,sans-serif;"
-	"color:#1a1a1a;background:#fff}"
-	"h1{font-size:1.7rem;line-height:1.25;margin:0 0 1rem}"
-	"h2{font-size:1.25rem;margin:2.2rem 0 .6rem;padding-top:.6rem;border-top:2px solid #1a1a1a}"
-	"h3{font-size:1.05rem;margin:1.6rem 0 .4rem}"
-	"table{border-collapse:collapse;width:100%;margin:.6rem 0 1.2rem;font-size:.92rem}"
-	"caption{text-align:left;font-weight:bold;padding:.3rem 0}"
-	"th,td{text-align:left;vertical-align:top;padding:.4rem .55rem;border:1px solid #8a8a8a}"
-	"thead th{background:#ececec}"
-	"tbody th{font-weight:bold;background:#f7f7f7}"
-	"tbody th:first-letter,.label:first-letter{text-transform:uppercase}"
-	"td p{margin:0 0 .3rem}td p:last-child{margin:0}"
-	"dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem;margin:.6rem 0}"
-	"dt{font-weight:bold}dd{margin:0}"
-	"strong.has{color:#17407a}strong.late{color:#a3000b}strong.open{color:#7a4a00}strong.not{color:#155a1e}"
-	".small{font-size:.88em;color:#444}"
-	"code,pre{font-family:'Liberation Mono','DejaVu Sans Mono',Consolas,monospace;font-size:.85rem}"
-	"code{overflow-wrap:anywhere}"
-	"pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f4f4f4;border:1px solid #bbb;padding:.6rem}"
-	"@media "
-	"print{body{padding:0;max-width:none;font-size:10.5pt}h2,h3,caption{break-after:avoid}table{font-size:.87em}"
-	"tr,li,dl,pre{break-inside:avoid}thead{display:table-header-group}}";
-
-/* No script and nothing from elsewhere may run in it, even if a text were not escaped. */
-static void print_head(const struct page *page)
-{
-	fprintf(page->file,
-		"<!DOCTYPE html>\n<html lang=\"%s\">\n<head>\n<meta charset=\"utf-8\">\n"
-		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-		"'unsafe-inline'\">\n"
-		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-		"<meta name=\"robots\" content=\"noindex\">\n",
-		phrase_text(page->language, PHRASE_LANGUAGE_CODE));
-	html_element(page, "title", PHRASE_TITLE, NULL);
-	fprintf(page->file, "<style>%s</style>\n</head>\n<body>\n<main>\n", style);
-}
-
-static void print_fact(const struct page *page, enum phrase name, const char *value)
-{
-	html_element(page, "dt", name, NULL);
-	fputs("<dd>", page->file);
-	html_text(page, value);
-	fputs("</dd>\n", page->file);
-}
-
 static void print_introduction(
 	const struct page *page, const Needtoknow__V1__GetSubjectReportResponse *message, int64_t made_at)
 {
 	char zone[PHRASE_TIME_MAX];
 
-	html_element(page, "h1", PHRASE_TITLE, NULL);
 	html_element(
 		page, "p", PHRASE_INTRODUCTION, (struct said[]){ said_text(message->controller), said_time(made_at) });
 	html_element(page, "p", PHRASE_INTRODUCTION_LAW, NULL);
 	fputs("<dl>\n", page->file);
-	print_fact(page, PHRASE_CLIENT_NUMBER, message->subject_id);
-	print_fact(page, PHRASE_CONTROLLER, message->controller);
-	print_fact(page, PHRASE_OFFICER, message->data_protection_officer);
+	page_fact(page, PHRASE_CLIENT_NUMBER, message->subject_id);
+	page_fact(page, PHRASE_CONTROLLER, message->controller);
+	page_fact(page, PHRASE_OFFICER, message->data_protection_officer);
 	fputs("</dl>\n", page->file);
 	phrase_zone(made_at, zone);
 	html_element(page, "p class=\"small\"", PHRASE_TIMES, (struct said[]){ said_text(zone) });
-}
-
-static void print_headings(const struct page *page, const enum phrase *headings, size_t count)
-{
-	fputs("<thead><tr>", page->file);
-	for (size_t i = 0; i < count; i++)
-		html_element(page, "th scope=\"col\"", headings[i], NULL);
-	fputs("</tr></thead>\n", page->file);
 }
 
 /* ---- by field: who has my door code, until when? ---- */
@@ -143,7 +86,7 @@ static void print_glance(const struct page *page, const struct report *report, i
 	}
 	fputs("<table>\n", page->file);
 	html_element(page, "caption", PHRASE_GLANCE_CAPTION, (struct said[]){ said_time(made_at) });
-	print_headings(page, headings, sizeof headings / sizeof headings[0]);
+	page_headings(page, headings, sizeof headings / sizeof headings[0]);
 	for (size_t i = 0; i < report->count; i++) {
 		const struct report_field *field = &report->fields[i];
 		fprintf(page->file, "<tbody>\n<tr><th scope=\"rowgroup\" rowspan=\"%zu\">", rows_of(field));
@@ -168,9 +111,9 @@ static void print_why(const struct page *page, const Needtoknow__V1__ReportedRec
 
 	label_purpose(page->language, recipient->purpose, purpose);
 	fputs("<dl>\n", page->file);
-	print_fact(page, PHRASE_SERVICE, words_service(recipient));
-	print_fact(page, PHRASE_PURPOSE, purpose);
-	print_fact(page, PHRASE_BASIS, basis != NULL ? basis : recipient->legal_basis);
+	page_fact(page, PHRASE_SERVICE, words_service(recipient));
+	page_fact(page, PHRASE_PURPOSE, purpose);
+	page_fact(page, PHRASE_BASIS, basis != NULL ? basis : recipient->legal_basis);
 	fputs("</dl>\n", page->file);
 }
 
@@ -263,29 +206,37 @@ static void print_detail(
 		fputs("<table>\n<caption>", page->file);
 		words_who_and_service(page, recipient);
 		fputs("</caption>\n", page->file);
-		print_headings(page, headings, sizeof headings / sizeof headings[0]);
+		page_headings(page, headings, sizeof headings / sizeof headings[0]);
 		for (size_t k = 0; k < recipient->n_disclosures; k++)
 			print_disclosure(page, recipient->disclosures[k], made_at);
 		fputs("</table>\n</section>\n", page->file);
 	}
 }
 
-void report_page_print(
-	FILE *file, enum language language, const Needtoknow__V1__GetSubjectReportResponse *message, const char *vkey)
+void report_page_sections(struct page *page, const Needtoknow__V1__GetSubjectReportResponse *message, const char *vkey)
 {
 	struct report report;
-	struct page page = { .file = file, .language = language, .report = &report };
 	int64_t made_at = time_of(message->made_at);
 
 	report_init(&report, message);
+	page->report = &report;
 	if (report.count > 0)
-		qsort_r(report.fields, report.count, sizeof *report.fields, by_label, &page);
-	print_head(&page);
-	print_introduction(&page, message, made_at);
-	print_glance(&page, &report, made_at);
-	print_detail(&page, message, made_at);
-	report_rights_print(&page, message);
-	report_check_print(&page, message, vkey);
-	fputs("</main>\n</body>\n</html>\n", file);
+		qsort_r(report.fields, report.count, sizeof *report.fields, by_label, page);
+	print_glance(page, &report, made_at);
+	print_detail(page, message, made_at);
+	report_rights_print(page, message);
+	report_check_print(page, message, vkey);
+	page->report = NULL;
 	report_release(&report);
+}
+
+void report_page_print(
+	FILE *file, enum language language, const Needtoknow__V1__GetSubjectReportResponse *message, const char *vkey)
+{
+	struct page page = { .file = file, .language = language };
+
+	page_begin(&page, PHRASE_TITLE);
+	print_introduction(&page, message, time_of(message->made_at));
+	report_page_sections(&page, message, vkey);
+	page_end(&page);
 }

@@ -1,7 +1,7 @@
 #ifndef NEEDTOKNOW_CLI_REPORT_PAGE_H
 #define NEEDTOKNOW_CLI_REPORT_PAGE_H
 
-#include "cli/phrases.h"
+#include "cli/html.h"
 
 #include <needtoknow/v1/audit.pb-c.h>
 #include <stdio.h>
@@ -15,5 +15,7 @@
  */
 void report_page_print(
 	FILE *file, enum language language, const Needtoknow__V1__GetSubjectReportResponse *message, const char *vkey);
+/* The same without what is around it, for a page that has more to say: sections that begin with a second heading. */
+void report_page_sections(struct page *page, const Needtoknow__V1__GetSubjectReportResponse *message, const char *vkey);
 
 #endif
