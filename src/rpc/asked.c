@@ -110,7 +110,7 @@ enum step_result asked_gather(struct call *call)
 		request_refuse(call, "BAD_TIMESTAMP", "received_at", "received_at is in the future");
 		return STEP_DONE;
 	}
-	if (!asked->subject_id || asked->stored)
+	if (!asked->subject_id || asked->registered || asked->stored)
 		return STEP_NEXT;
 	if (!asked->subject_row.read)
 		return ask_source(call, asked) == STEP_WAIT ? STEP_WAIT : call->ended ? STEP_DONE : asked_gather(call);
@@ -162,14 +162,14 @@ struct recorded asked_entry(struct call *call, struct departure *departure, stru
 	return recorded;
 }
 
-static void write_register(struct departure *departure, const struct asked *asked,
-	Needtoknow__V1__RightsRequestState state, const char *caller)
+void asked_line(struct call *call, struct departure *departure, const struct asked *asked,
+	Needtoknow__V1__RightsRequestState state)
 {
 	int64_t now = departure_now(departure);
 	bool open = state == NEEDTOKNOW__V1__RIGHTS_REQUEST_STATE__RIGHTS_REQUEST_STATE_OPEN;
 	departure_write(departure, WRITE_RIGHTS_REQUEST,
 		(struct cell[]){ cell_bytes(asked->repeat.key, sizeof asked->repeat.key),
-			cell_number((int64_t)asked->recorded.index), cell_text(caller), cell_text(asked->request_id),
+			cell_number((int64_t)asked->recorded.index), cell_text(call->actor), cell_text(asked->request_id),
 			cell_text(asked->subject_id), cell_number(asked->kind), cell_text(asked->purpose),
 			cell_text(asked->columns), cell_number(asked->channel), cell_number(asked->received_at),
 			cell_number(asked->began_at), cell_number(time_add_months(asked->received_at, 1)),
@@ -180,7 +180,7 @@ void asked_register(struct call *call, struct departure *departure, const struct
 	Needtoknow__V1__RightsRequestState state, const struct disclosure *const *disclosures, size_t disclosure_count,
 	const struct recorded *const *receipts, size_t receipt_count)
 {
-	write_register(departure, asked, state, call->actor);
+	asked_line(call, departure, asked, state);
 	repeat_board(departure, &asked->repeat, disclosures, disclosure_count, receipts, receipt_count);
 }
 
@@ -190,7 +190,7 @@ void asked_refuse(struct call *call, struct departure *departure, struct asked *
 	struct entry_draft draft;
 	entry_begin(&draft, call, NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_REFUSED);
 	draft.entry.reason = reason;
+	draft.entry.purpose = (char *)asked->purpose;
 	*out = asked_entry(call, departure, asked, &draft, NULL);
-	write_register(
-		departure, asked, NEEDTOKNOW__V1__RIGHTS_REQUEST_STATE__RIGHTS_REQUEST_STATE_REFUSED, call->actor);
+	asked_line(call, departure, asked, NEEDTOKNOW__V1__RIGHTS_REQUEST_STATE__RIGHTS_REQUEST_STATE_REFUSED);
 }

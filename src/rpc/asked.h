@@ -32,6 +32,8 @@ struct asked {
 	const char *columns; /* of a rectification or a registration, a line each; else NULL */
 	struct repeat repeat;
 
+	bool registered; /* the company has just given it this number: nobody is asked whether it exists */
+
 	/* In when asked_gather() has gone on. */
 	bool stored; /* something of the subject is known here: asked of our own tables alone */
 	bool source_knows; /* where not: the company's database knows it */
@@ -85,6 +87,9 @@ struct recorded asked_entry(struct call *call, struct departure *departure, stru
 void asked_register(struct call *call, struct departure *departure, const struct asked *asked,
 	Needtoknow__V1__RightsRequestState state, const struct disclosure *const *disclosures, size_t disclosure_count,
 	const struct recorded *const *receipts, size_t receipt_count);
+/* The line alone, for what takes more than one train: repeat_board() is the last one's. */
+void asked_line(struct call *call, struct departure *departure, const struct asked *asked,
+	Needtoknow__V1__RightsRequestState state);
 /* A refusal by the law's rules: an entry REFUSED with this reason and a line of the register; *out is the entry. Later,
  * refusal_reply(). A refusal is evaluated again when it is asked again: it has no repeat. */
 void asked_refuse(struct call *call, struct departure *departure, struct asked *asked, Needtoknow__V1__Reason reason,
