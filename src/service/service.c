@@ -1,4 +1,4 @@
-#include "service/service.h"
+#include "service/service_internal.h"
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -15,6 +15,7 @@
 #include "service/retention_sweeper.h"
 #include "service/rulebook.h"
 #include "service/signer.h"
+#include "service/suppression.h"
 #include "service/sweeper.h"
 #include "service/tail.h"
 #include "service/train.h"
@@ -36,147 +37,7 @@
 #define NEWS_INTERVAL INT64_C(20000)
 #define CENSUS_INTERVAL INT64_C(5000000)
 
-struct method_entry {
-	const struct method *method;
-	UT_hash_handle hh;
-};
-
-struct service {
-	struct callers *callers; /* how many calls each has */
-	struct loop *loop;
-	const struct service_config *config;
-	struct service_config settled; /* with the limits' defaults */
-	struct loop_hook hook;
-	struct server *server;
-	struct database *state, *listing, *audit, *listener;
-	struct company *company;
-	struct batches *batches;
-	struct key_table *keys;
-	struct train *train;
-	struct queues *queues;
-	struct rulebook *rulebook;
-	struct sweeper *sweeper;
-	struct recipient_news *recipient_news;
-	struct tail *tail;
-	struct signer *signer;
-	struct pruner *pruner;
-	struct retention_sweeper *retention_sweeper;
-	struct corrector *corrector;
-	struct ledger_room *ledger_room;
-	struct method_entry *methods;
-	uint8_t secrets[SECRETS][32];
-	bool have_secret, asking_secret, draining, served;
-	bool notified; /* another worker has committed; told to the queues at most every NEWS_INTERVAL */
-	struct loop_timer news, census;
-	char name[17]; /* this worker's, in its notifications */
-	uint32_t calls;
-	int64_t time_offset; /* database's time less loop time */
-	int64_t complained_at;
-	enum service_state told;
-	struct call *watching;
-	void (*changed)(void *context);
-	void *changed_context;
-	void (*drained)(void *context);
-	void *drained_context;
-};
-
-/* ---- what it is made of ---- */
-
-struct loop *service_loop(const struct service *service)
-{
-	return service->loop;
-}
-
-struct server *service_server(const struct service *service)
-{
-	return service->server;
-}
-
-struct train *service_train(const struct service *service)
-{
-	return service->train;
-}
-
-struct batches *service_batches(const struct service *service)
-{
-	return service->batches;
-}
-
-struct key_table *service_keys(const struct service *service)
-{
-	return service->keys;
-}
-
-struct queues *service_queues(const struct service *service)
-{
-	return service->queues;
-}
-
-struct rulebook *service_rulebook(const struct service *service)
-{
-	return service->rulebook;
-}
-
-struct sweeper *service_sweeper(const struct service *service)
-{
-	return service->sweeper;
-}
-
-const struct ledger_room *service_ledger_room(const struct service *service)
-{
-	return service->ledger_room;
-}
-
-struct corrector *service_corrector(const struct service *service)
-{
-	return service->corrector;
-}
-
-struct signer *service_signer(const struct service *service)
-{
-	return service->signer;
-}
-
-bool service_elected(const struct service *service)
-{
-	return signer_elected(service->signer);
-}
-
-struct company *service_company(const struct service *service)
-{
-	return service->company;
-}
-
-struct tail *service_tail(const struct service *service)
-{
-	return service->tail;
-}
-
-struct database *service_database_state(const struct service *service)
-{
-	return service->state;
-}
-
-struct database *service_database_listing(const struct service *service)
-{
-	return service->listing;
-}
-
-struct database *service_database_audit(const struct service *service)
-{
-	return service->audit ? service->audit : service->state;
-}
-
-const struct service_config *service_config(const struct service *service)
-{
-	return &service->settled;
-}
-
-const uint8_t *service_secret(const struct service *service, enum service_secret use)
-{
-	assert(service->have_secret);
-	return service->secrets[use];
-}
+/* ---- who calls ---- */
 
 void service_enter(struct service *service, const char *caller)
 {
@@ -471,7 +332,7 @@ static void notified(void *context, const char *payload)
 {
 	struct service *service = context;
 	/* Deaf for a while: who knows what was said. */
-	struct train_news said = { .policy = true, .recipients = true };
+	struct train_news said = { .policy = true, .recipients = true, .lifted = true };
 	if (payload && !train_news_read(payload, &said) && !strcmp(said.sender, service->name))
 		return;
 	if (!payload)
@@ -482,6 +343,8 @@ static void notified(void *context, const char *payload)
 		rulebook_outdated(service->rulebook);
 	if (said.recipients && service->have_secret)
 		recipient_news_heard(service->recipient_news);
+	if (said.lifted)
+		queue_lift_holds(service->queues);
 	if (!service->notified)
 		loop_timer_set(&service->news, NEWS_INTERVAL);
 	service->notified = true;
@@ -608,6 +471,7 @@ struct service *service_new(struct loop *loop, const struct service_config *conf
 	service->recipient_news = recipient_news_new(service);
 	service->tail = tail_new(service);
 	service->pruner = pruner_new(service);
+	service->suppression = suppression_new(service);
 	service->retention_sweeper = retention_sweeper_new(service);
 	service->corrector = corrector_new(service);
 	service->ledger_room = ledger_room_new(service);
@@ -645,6 +509,7 @@ void service_free(struct service *service)
 	signer_free(service->signer);
 	tail_free(service->tail);
 	pruner_free(service->pruner);
+	suppression_free(service->suppression);
 	retention_sweeper_free(service->retention_sweeper);
 	corrector_free(service->corrector);
 	ledger_room_free(service->ledger_room);
