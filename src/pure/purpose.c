@@ -164,3 +164,8 @@ bool purpose_is_direct_marketing(const char *purpose)
 	}
 	return false;
 }
+
+const char *purpose_direct_marketing(size_t number)
+{
+	return number < sizeof direct_marketing / sizeof *direct_marketing ? direct_marketing[number] : NULL;
+}

@@ -169,11 +169,12 @@ void asked_line(struct call *call, struct departure *departure, const struct ask
 	bool open = state == NEEDTOKNOW__V1__RIGHTS_REQUEST_STATE__RIGHTS_REQUEST_STATE_OPEN;
 	departure_write(departure, WRITE_RIGHTS_REQUEST,
 		(struct cell[]){ cell_bytes(asked->repeat.key, sizeof asked->repeat.key),
-			cell_number((int64_t)asked->recorded.index), cell_text(call->actor), cell_text(asked->request_id),
-			cell_text(asked->subject_id), cell_number(asked->kind), cell_text(asked->purpose),
-			cell_text(asked->columns), cell_number(asked->channel), cell_number(asked->received_at),
-			cell_number(asked->began_at), cell_number(time_add_months(asked->received_at, 1)),
-			cell_number(state), cell_number(open ? TIME_NONE : now) });
+			cell_number((int64_t)asked->recorded.index), cell_text(call->actor),
+			cell_text(asked->request_id), cell_text(asked->subject_id), cell_number(asked->kind),
+			cell_text(asked->purpose), cell_text(asked->columns), cell_number(asked->channel),
+			cell_number(asked->received_at), cell_number(asked->began_at),
+			cell_number(time_add_months(asked->received_at, 1)), cell_number(state),
+			cell_number(open ? TIME_NONE : now) });
 }
 
 void asked_register(struct call *call, struct departure *departure, const struct asked *asked,

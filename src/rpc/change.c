@@ -57,6 +57,23 @@ struct change *change_ask_booking(struct call *call, const char *booking_id)
 	return change;
 }
 
+static const struct read_kind disclosures_of_subject_to_end = {
+	.statement = &sql_disclosures_of_subject_to_end,
+	.from = READ_STATE,
+	.types = { PG_TEXT, PG_INT8, PG_INT4 },
+	.row = change_row,
+};
+
+struct change *change_ask_subject(struct call *call, const char *subject_id, uint64_t from)
+{
+	struct change *change = change_new(call, CHANGE_MAX + 1);
+	if (change)
+		batch_read(call, &disclosures_of_subject_to_end, change,
+			(struct cell[]){
+				cell_text(subject_id), cell_number((int64_t)from - 1), cell_number(CHANGE_MAX + 1) });
+	return change;
+}
+
 bool change_may_live(const struct disclosure *disclosure)
 {
 	return disclosure->state == NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE;

@@ -16,6 +16,9 @@ struct change {
 /* Ask; they are in when call->awaited is 0. NULL when the call has failed. */
 struct change *change_ask(struct call *call, const uint8_t disclosure_id[16]);
 struct change *change_ask_booking(struct call *call, const char *booking_id);
+/* What lives of a subject and was shared from that index on, in the order of sharing: CHANGE_MAX, and one more where
+ * there is more. */
+struct change *change_ask_subject(struct call *call, const char *subject_id, uint64_t from);
 
 /* Nothing has ended it. Where its time is over, a train may be on its way that moves its end. */
 bool change_may_live(const struct disclosure *disclosure);

@@ -81,6 +81,7 @@ struct signer *service_signer(const struct service *service);
 struct corrector *service_corrector(const struct service *service);
 const struct ledger_room *service_ledger_room(const struct service *service);
 struct company *service_company(const struct service *service);
+struct suppression *service_suppression(const struct service *service);
 struct database *service_database_state(const struct service *service);
 struct database *service_database_listing(const struct service *service);
 struct database *service_database_audit(const struct service *service);

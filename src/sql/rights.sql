@@ -182,3 +182,137 @@ CROSS JOIN LATERAL (SELECT max(x.ledger_index) AS ledger_index FROM needtoknow.r
 	AND x.kind = CASE WHEN n.lifted THEN 8 ELSE 7 END AND x.state <> 3 AND x.ledger_index <= n.ledger_index) AS r
 LEFT JOIN LATERAL (SELECT x.display_name FROM needtoknow.recipient AS x WHERE x.recipient_id = d.recipient_id OFFSET 0) AS p ON true
 WHERE r.ledger_index IS NOT NULL;
+
+-- Objections and withdrawn consents (kinds 3 and 4 of right_in_force).
+
+-- name: rights_objected
+SELECT u.ord, f.kind, f.purpose, f.raised_at, f.upheld
+FROM unnest($1::text[]) WITH ORDINALITY AS u(subject_id, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.right_in_force AS x WHERE x.subject_id = u.subject_id AND x.kind IN (3, 4) OFFSET 0) AS f
+ORDER BY u.ord, f.kind, f.purpose;
+
+-- name: requests_to_weigh
+-- Requests about this purpose that wait for the company to weigh the objection (GDPR art. 21(1)).
+SELECT u.ord, r.request_key
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(subject_id, purpose, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.rights_request AS x WHERE x.subject_id = u.subject_id OFFSET 0) AS r
+WHERE r.state = 1 AND r.kind = 5 AND r.purpose = u.purpose;
+
+-- name: rights_without_contacts
+-- Of a subject, those that are not suppressed by their contacts yet.
+SELECT u.ord, f.kind, f.purpose
+FROM unnest($1::text[]) WITH ORDINALITY AS u(subject_id, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.right_in_force AS x WHERE x.subject_id = u.subject_id AND x.kind IN (3, 4) OFFSET 0) AS f
+WHERE NOT f.contacts_read;
+
+-- name: suppression_pending
+-- Who has such rights, a page behind this subject.
+SELECT u.ord, f.subject_id
+FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS u(above, amount, ord)
+CROSS JOIN LATERAL (SELECT DISTINCT x.subject_id FROM needtoknow.right_in_force AS x WHERE x.kind IN (3, 4) AND NOT x.contacts_read
+	AND x.subject_id > u.above ORDER BY x.subject_id LIMIT u.amount) AS f
+ORDER BY u.ord, f.subject_id;
+
+-- name: suppressed_by_contact
+SELECT u.ord, s.kind, s.purpose
+FROM unnest($1::bytea[]) WITH ORDINALITY AS u(contact, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.suppression AS x WHERE x.contact = u.contact OFFSET 0) AS s
+ORDER BY u.ord, s.kind, s.purpose;
+
+-- name: disclosures_of_subject_to_end
+-- What lives of a subject, in the order of sharing, as disclosure_to_change has it.
+SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
+	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
+	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
+		FROM (SELECT DISTINCT ON (t.release, t.for_device) t.release, t.acknowledged_index FROM needtoknow.sent AS t
+			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.for_device, t.serial DESC, t.acknowledged_index) AS s),
+	k.pseudonym, k.key,
+	(SELECT string_agg(h.device, E'\n' ORDER BY h.device) FROM (
+		SELECT s.device FROM needtoknow.sent AS s WHERE s.disclosure_id = d.disclosure_id
+		EXCEPT SELECT w.device FROM needtoknow.withdrawal AS w WHERE w.disclosure_id = d.disclosure_id) AS h)
+FROM unnest($1::text[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(subject_id, above, amount, ord)
+CROSS JOIN LATERAL (SELECT * FROM (SELECT * FROM needtoknow.disclosure AS x WHERE x.subject_id = u.subject_id AND x.shared_index > u.above
+	OFFSET 0) AS e WHERE e.state = 1 ORDER BY e.shared_index LIMIT u.amount) AS d
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = d.subject_id OFFSET 0) AS k ON true
+ORDER BY u.ord, d.shared_index;
+
+-- Erase (src/rpc/erase.c), what follows it (src/service/erasing.c), and forgetting (src/service/eraser.c).
+
+-- name: live_of_erasure
+-- How far an erasure is, and a page of what lives of its subject, as ending_read() takes it: one row at least.
+SELECT u.ord, r.state, r.subject_id, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.starts_at, d.ends_at,
+	d.expires_at, d.created_at, k.pseudonym, k.key,
+	(SELECT string_agg(h.device, E'\n' ORDER BY h.device) FROM (
+		SELECT s.device FROM needtoknow.sent AS s WHERE s.disclosure_id = d.disclosure_id
+		EXCEPT SELECT w.device FROM needtoknow.withdrawal AS w WHERE w.disclosure_id = d.disclosure_id) AS h),
+	d.subject_id
+FROM unnest($1::uuid[], $2::integer[]) WITH ORDINALITY AS u(request_key, amount, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.erasure AS x WHERE x.request_key = u.request_key OFFSET 0) AS r
+LEFT JOIN LATERAL (SELECT * FROM (SELECT * FROM needtoknow.disclosure AS x WHERE x.subject_id = r.subject_id OFFSET 0) AS e
+	WHERE e.state = 1 ORDER BY e.shared_index LIMIT u.amount) AS d ON true
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = d.subject_id OFFSET 0) AS k ON true
+ORDER BY u.ord, d.shared_index;
+
+-- name: erasure_facts
+-- Of one that the company has answered: is that recorded, is it in the register, and its subject's key.
+SELECT u.ord, e.state, q.request_key IS NOT NULL, k.pseudonym, k.key
+FROM unnest($1::uuid[]) WITH ORDINALITY AS u(request_key, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.erasure AS x WHERE x.request_key = u.request_key OFFSET 0) AS e
+LEFT JOIN LATERAL (SELECT x.request_key FROM needtoknow.rights_request AS x WHERE x.request_key = u.request_key OFFSET 0) AS q ON true
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = e.subject_id OFFSET 0) AS k ON true;
+
+-- name: erasure_outcome
+-- What is answered of an erasure: when its subject may be forgotten, and the columns. One row at least.
+SELECT u.ord, e.forget_after, c.column_name, c.held, c.ground, c.law, c.since, c.until
+FROM unnest($1::uuid[]) WITH ORDINALITY AS u(request_key, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.erasure AS x WHERE x.request_key = u.request_key OFFSET 0) AS e
+LEFT JOIN LATERAL (SELECT * FROM needtoknow.erasure_column AS x WHERE x.request_key = u.request_key OFFSET 0) AS c ON true
+ORDER BY u.ord, c.place;
+
+-- name: erasure_withdrew
+-- What it ended, in the order in which that was shared.
+SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
+	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
+	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
+		FROM (SELECT DISTINCT ON (t.release, t.for_device) t.release, t.acknowledged_index FROM needtoknow.sent AS t
+			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.for_device, t.serial DESC, t.acknowledged_index) AS s)
+FROM unnest($1::uuid[], $2::integer[]) WITH ORDINALITY AS u(request_key, amount, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.erasure AS x WHERE x.request_key = u.request_key OFFSET 0) AS r
+CROSS JOIN LATERAL (SELECT * FROM (SELECT * FROM needtoknow.disclosure AS x WHERE x.subject_id = r.subject_id OFFSET 0) AS e
+	WHERE e.state = 7 AND e.ended_index > r.ledger_index ORDER BY e.shared_index LIMIT u.amount) AS d
+ORDER BY u.ord, d.shared_index;
+
+-- name: erasures_pending
+-- A page of those that the company has not answered, and that nobody waits for any more; after the one that was looked at last.
+SELECT u.ord, e.request_key, e.recorded_at
+FROM unnest($1::timestamptz[], $2::uuid[], $3::integer[]) WITH ORDINALITY AS u(after_time, after_key, amount, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.erasure AS x WHERE x.state = 1 AND (x.recorded_at, x.request_key) > (u.after_time, u.after_key)
+	AND x.recorded_at < statement_timestamp() - interval '3 seconds' ORDER BY x.recorded_at, x.request_key LIMIT u.amount) AS e
+ORDER BY u.ord, e.recorded_at, e.request_key;
+
+-- name: erasures_to_forget
+-- A page of those whose subject's time is over, and whether nothing keeps them: no order to delete that was not confirmed, no later
+-- erasure of the same subject, nothing that is still live.
+SELECT u.ord, e.request_key, e.subject_id, e.forget_after, NOT EXISTS (
+		SELECT FROM (SELECT x.state, x.forget_after FROM needtoknow.erasure AS x WHERE x.subject_id = e.subject_id OFFSET 0) AS o
+		WHERE o.state = 1 OR o.forget_after > statement_timestamp())
+	AND NOT EXISTS (SELECT FROM (SELECT x.disclosure_id, x.state FROM needtoknow.disclosure AS x WHERE x.subject_id = e.subject_id OFFSET 0) AS d
+		CROSS JOIN LATERAL (SELECT x.device FROM needtoknow.sent AS x WHERE x.disclosure_id = d.disclosure_id OFFSET 0) AS s
+		LEFT JOIN LATERAL (SELECT x.confirmed_index FROM needtoknow.withdrawal AS x WHERE x.disclosure_id = d.disclosure_id
+			AND x.device = s.device OFFSET 0) AS w ON true
+		WHERE w.confirmed_index IS NULL)
+	AND NOT EXISTS (SELECT FROM (SELECT x.state FROM needtoknow.disclosure AS x WHERE x.subject_id = e.subject_id OFFSET 0) AS d
+		WHERE d.state = 1)
+FROM unnest($1::timestamptz[], $2::uuid[], $3::integer[]) WITH ORDINALITY AS u(after_time, after_key, amount, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.erasure AS x WHERE x.state = 2 AND (x.forget_after, x.request_key) > (u.after_time, u.after_key)
+	AND x.forget_after <= statement_timestamp() ORDER BY x.forget_after, x.request_key LIMIT u.amount) AS e
+ORDER BY u.ord, e.forget_after, e.request_key;
+
+-- name: erasure_keeps_subject
+-- Asked again before the key goes: another erasure, asked for meanwhile, keeps it.
+SELECT u.ord, EXISTS (SELECT FROM (SELECT x.state, x.forget_after FROM needtoknow.erasure AS x WHERE x.subject_id = u.subject_id OFFSET 0) AS o
+	WHERE o.state = 1 OR o.forget_after > statement_timestamp())
+FROM unnest($1::text[]) WITH ORDINALITY AS u(subject_id, ord);
+
+-- name: forget_subject
+SELECT u.ord, needtoknow.forget(u.subject_id) FROM unnest($1::text[]) WITH ORDINALITY AS u(subject_id, ord);

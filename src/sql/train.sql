@@ -315,6 +315,16 @@ SELECT u.request_key, u.request_digest, string_to_array(u.disclosure_ids, ' ')::
 FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::timestamptz[])
 	AS u(request_key, request_digest, disclosure_ids, ledger_indices, recorded_at);
 
+-- name: write_request_more
+-- What a request did in a later train than its first: its disclosures, once each, and receipts.
+UPDATE needtoknow.request AS q SET ledger_indices = q.ledger_indices || string_to_array(u.ledger_indices, ' ')::bigint[],
+	disclosure_ids = q.disclosure_ids || ARRAY(SELECT i.id FROM unnest(string_to_array(u.disclosure_ids, ' ')::uuid[]) AS i(id)
+		WHERE i.id <> ALL (q.disclosure_ids))
+FROM (SELECT x.ctid AS row, n.disclosure_ids, n.ledger_indices
+	FROM unnest($1::uuid[], $2::text[], $3::text[]) AS n(request_key, disclosure_ids, ledger_indices)
+	CROSS JOIN LATERAL (SELECT y.ctid FROM needtoknow.request AS y WHERE y.request_key = n.request_key OFFSET 0) AS x) AS u
+WHERE q.ctid = u.row;
+
 -- name: write_verifier_key
 INSERT INTO needtoknow.verifier_key (ledger_index, verifier_keys)
 SELECT * FROM unnest($1::bigint[], $2::text[]);
@@ -357,9 +367,11 @@ FROM (SELECT x.ctid AS row FROM unnest($1::text[], $2::smallint[], $3::text[]) A
 WHERE r.ctid = u.row;
 
 -- name: write_suppression
+-- Whoever has said it last under a contact may take it back.
 INSERT INTO needtoknow.suppression (contact, kind, purpose, subject_id, raised_at)
-SELECT * FROM unnest($1::bytea[], $2::smallint[], $3::text[], $4::text[], $5::timestamptz[])
-ON CONFLICT (contact, kind, purpose) DO NOTHING;
+SELECT DISTINCT ON (u.contact, u.kind, u.purpose) u.*
+FROM unnest($1::bytea[], $2::smallint[], $3::text[], $4::text[], $5::timestamptz[]) AS u(contact, kind, purpose, subject_id, raised_at)
+ON CONFLICT (contact, kind, purpose) DO UPDATE SET subject_id = EXCLUDED.subject_id;
 
 -- name: write_suppression_lifted
 DELETE FROM needtoknow.suppression AS s
@@ -414,6 +426,13 @@ INSERT INTO needtoknow.erasure (request_key, subject_id, state, recorded_at, for
 SELECT u.request_key, u.subject_id, 1, u.recorded_at, u.forget_after, u.ledger_index
 FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::bigint[])
 	AS u(request_key, subject_id, recorded_at, forget_after, ledger_index);
+
+-- name: write_subject_key_destroyed
+-- From now on nobody's entry is named by it; needtoknow.forget() clears the rest.
+DELETE FROM needtoknow.subject_key AS k
+USING (SELECT x.ctid AS row FROM unnest($1::text[]) AS n(subject_id)
+	CROSS JOIN LATERAL (SELECT y.ctid FROM needtoknow.subject_key AS y WHERE y.subject_id = n.subject_id OFFSET 0) AS x) AS u
+WHERE k.ctid = u.row;
 
 -- name: write_erasure_state
 WITH moved AS (
