@@ -361,7 +361,8 @@ enum exit_code bulk_run(const struct invocation *invocation, const struct bulk_k
 		return code;
 	code = connect_it(&bulk);
 	if (code == EXIT_OK) {
-		code = bulk_results_open(&bulk.results, flag_value(invocation, "results"), path, &bulk.file);
+		code = bulk_results_open(&bulk.results, flag_value(invocation, "results"), path,
+			(kind->shape.columns & BULK_HAS(BULK_VALUE)) != 0, &bulk.file);
 		if (code == EXIT_OK) {
 			count_lines(&bulk);
 			run_lines(&bulk);

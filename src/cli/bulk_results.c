@@ -56,12 +56,12 @@ static struct bulk_line *find(struct bulk_line **sorted, size_t count, const cha
 }
 
 /* A line of an earlier run, which was done: of the file as it is now, or of one that it had. */
-static void keep(struct csv *csv, const struct csv_row *row, struct bulk_line *line)
+static void keep(struct csv *csv, const struct csv_row *row, struct bulk_line *line, bool anew)
 {
 	uint64_t index = 0;
 
-	if (line != NULL && line->done)
-		return; /* it stands there already */
+	if (line != NULL && (anew || line->done))
+		return; /* it will stand there, or does already */
 	if (line != NULL) {
 		line->done = true;
 		if (text_decimal(row->cells[INDEX], strlen(row->cells[INDEX]), &index) == 0)
@@ -77,7 +77,7 @@ static void keep(struct csv *csv, const struct csv_row *row, struct bulk_line *l
 }
 
 /* The last line may have been cut off when a run was killed: then it was not done, or is asked again and repeated. */
-static const char *keep_done(struct csv *csv, struct buffer *text, struct bulk_file *file)
+static const char *keep_done(struct csv *csv, struct buffer *text, bool anew, struct bulk_file *file)
 {
 	struct bulk_line **sorted = mem_calloc(file->count + 1, sizeof(struct bulk_line *));
 	size_t count = sort_lines(file, sorted), length = text->length;
@@ -96,13 +96,13 @@ static const char *keep_done(struct csv *csv, struct buffer *text, struct bulk_f
 	}
 	while (wrong == NULL && length > 0 && (wrong = csv_read(&reader, &row)) == NULL && row.count > 0) {
 		if (row.count == HEADINGS && strcmp(row.cells[OUTCOME], DONE) == 0)
-			keep(csv, &row, find(sorted, count, row.cells[REQUEST]));
+			keep(csv, &row, find(sorted, count, row.cells[REQUEST]), anew);
 	}
 	mem_free(sorted);
 	return wrong;
 }
 
-static enum exit_code begin_anew(struct bulk_results *results, struct buffer *text, struct bulk_file *file)
+static enum exit_code begin_anew(struct bulk_results *results, struct buffer *text, bool anew, struct bulk_file *file)
 {
 	struct private_file fresh;
 	struct csv csv;
@@ -110,7 +110,7 @@ static enum exit_code begin_anew(struct bulk_results *results, struct buffer *te
 	if (private_file_open(&fresh, results->path) != 0)
 		return EXIT_FAILED;
 	csv_begin(&csv, fresh.file, headings, HEADINGS);
-	const char *wrong = keep_done(&csv, text, file);
+	const char *wrong = keep_done(&csv, text, anew, file);
 	if (wrong != NULL) {
 		private_file_abandon(&fresh);
 		fprintf(stderr, "%s: %s\n", results->path, wrong);
@@ -119,7 +119,8 @@ static enum exit_code begin_anew(struct bulk_results *results, struct buffer *te
 	return private_file_keep(&fresh) == 0 ? EXIT_OK : EXIT_FAILED;
 }
 
-enum exit_code bulk_results_open(struct bulk_results *results, const char *path, const char *of, struct bulk_file *file)
+enum exit_code bulk_results_open(
+	struct bulk_results *results, const char *path, const char *of, bool anew, struct bulk_file *file)
 {
 	struct buffer text;
 	enum exit_code code = EXIT_FAILED;
@@ -132,7 +133,7 @@ enum exit_code bulk_results_open(struct bulk_results *results, const char *path,
 	}
 	buffer_init(&text, FILE_MAX);
 	if (file_read(results->path, &text) != FILE_FAILED)
-		code = begin_anew(results, &text, file);
+		code = begin_anew(results, &text, anew, file);
 	buffer_release(&text);
 	if (code != EXIT_OK)
 		return code;

@@ -18,10 +18,11 @@ struct bulk_results {
 
 /*
  * Marks the lines that were done before, and begins the file anew with what was done; `path`: NULL for the file's own
- * name with `.results.csv` behind it. EXIT_OK; or EXIT_USAGE or EXIT_FAILED after a line.
+ * name with `.results.csv` behind it. `anew`: lines of the file are asked again though they were done, as a value that
+ * was changed since is not told from what a request id is made of. EXIT_OK; or EXIT_USAGE or EXIT_FAILED after a line.
  */
 enum exit_code bulk_results_open(
-	struct bulk_results *results, const char *path, const char *of, struct bulk_file *file);
+	struct bulk_results *results, const char *path, const char *of, bool anew, struct bulk_file *file);
 /* What an answer says; `reason` and `message` are "" where it was done. */
 struct bulk_result {
 	const char *outcome; /* DONE, REFUSED, FAILED or UNAVAILABLE */

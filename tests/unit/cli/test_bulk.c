@@ -144,7 +144,7 @@ static void test_p6_an_earlier_run_is_gone_on_from(void **state)
 
 	(void)state;
 	read_file(content, NULL, &file);
-	assert_int_equal(bulk_results_open(&results, NULL, path, &file), EXIT_OK);
+	assert_int_equal(bulk_results_open(&results, NULL, path, false, &file), EXIT_OK);
 	file.lines[0].done = true;
 	file.lines[0].ledger_index = 17;
 	assert_int_equal(bulk_results_add(&results, &file.lines[0], &(struct bulk_result){ "DONE", "", "" }), 0);
@@ -156,7 +156,7 @@ static void test_p6_an_earlier_run_is_gone_on_from(void **state)
 	bulk_file_release(&file);
 
 	read_file("subject\nC0\nC1\nC2\nC3\n", NULL, &file);
-	assert_int_equal(bulk_results_open(&results, NULL, path, &file), EXIT_OK);
+	assert_int_equal(bulk_results_open(&results, NULL, path, false, &file), EXIT_OK);
 	assert_false(file.lines[0].done);
 	assert_true(file.lines[1].done);
 	assert_int_equal(file.lines[1].ledger_index, 17);
@@ -174,7 +174,7 @@ static void test_p6_an_earlier_run_is_gone_on_from(void **state)
 
 	put(results_path, "name,address\r\nMarie,Lyon\r\n"); /* somebody's own file */
 	read_file(content, NULL, &file);
-	assert_int_equal(bulk_results_open(&results, NULL, path, &file), EXIT_USAGE);
+	assert_int_equal(bulk_results_open(&results, NULL, path, false, &file), EXIT_USAGE);
 	bulk_file_release(&file);
 	unlink(results_path);
 }
