@@ -11,8 +11,10 @@ BEGIN
 	-- state:  the daemon's own tables. Owns nothing; may add to the ledger, never change it.
 	-- source: reads the columns of the contract's views that the policy names (`needtoknow policy grants FILE`), nothing else, and
 	--         removes from the change queue what was corrected.
+	-- rights: calls the contract's functions for clients' rights, and may do nothing else (`--rights-role` of the same command).
 	-- audit:  reads the ledger, on a replica if there is one.
-	FOREACH role IN ARRAY ARRAY['needtoknow_owner', 'needtoknow_state', 'needtoknow_source', 'needtoknow_audit'] LOOP
+	FOREACH role IN ARRAY ARRAY['needtoknow_owner', 'needtoknow_state', 'needtoknow_source', 'needtoknow_rights', 'needtoknow_audit']
+	LOOP
 		IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
 			EXECUTE format('CREATE ROLE %I LOGIN', role);
 		END IF;

@@ -4,6 +4,7 @@
 #include "cli/output.h"
 #include "cli/policy_database.h"
 #include "cli/policy_file.h"
+#include "pure/company_function.h"
 #include "pure/source_select.h"
 
 #include <string.h>
@@ -19,6 +20,7 @@ const struct flag policy_check_flags[] = {
 
 const struct flag policy_grants_flags[] = {
 	{ "role", "NAME", "the database role that reads the sources", true },
+	{ "rights-role", "NAME", "the database role that calls the company's functions for clients' rights", false },
 	{ 0 },
 };
 
@@ -134,6 +136,22 @@ static int append_grants(struct buffer *out, const struct policy *policy, const 
 	return result;
 }
 
+/* PostgreSQL lets everybody execute a new function, and the company's erase a client. */
+static int append_function_grants(struct buffer *out, const char *schema, const char *role)
+{
+	int result = append(out, "GRANT USAGE ON SCHEMA ") | quote_identifier(out, schema) | append(out, " TO ") |
+		quote_identifier(out, role) | append(out, ";\n");
+
+	for (int function = 0; function < COMPANY_FUNCTIONS; function++) {
+		const char *signature = company_function_signature((enum company_function)function);
+		result |= append(out, "REVOKE ALL ON FUNCTION ") | quote_identifier(out, schema) | append(out, ".") |
+			append(out, signature) | append(out, " FROM PUBLIC;\n");
+		result |= append(out, "GRANT EXECUTE ON FUNCTION ") | quote_identifier(out, schema) | append(out, ".") |
+			append(out, signature) | append(out, " TO ") | quote_identifier(out, role) | append(out, ";\n");
+	}
+	return result;
+}
+
 enum exit_code policy_grants_run(const struct invocation *invocation)
 {
 	enum exit_code code = EXIT_FAILED;
@@ -143,7 +161,9 @@ enum exit_code policy_grants_run(const struct invocation *invocation)
 	buffer_init(&sql, GRANTS_BYTES_MAX);
 	if (policy == NULL)
 		goto out;
-	if (append_grants(&sql, policy, flag_value(invocation, "role")) != 0) {
+	const char *rights_role = flag_value(invocation, "rights-role");
+	if (append_grants(&sql, policy, flag_value(invocation, "role")) != 0 ||
+		(rights_role && append_function_grants(&sql, policy_subjects(policy)->schema, rights_role) != 0)) {
 		fprintf(stderr, "%s: its grants are larger than %d bytes\n", invocation->operand, GRANTS_BYTES_MAX);
 		goto out;
 	}
