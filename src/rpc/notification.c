@@ -4,8 +4,6 @@
 #include "rpc/released.h"
 #include "service/batch.h"
 #include "service/disclosure.h"
-#include "service/rulebook.h"
-#include "service/service.h"
 #include "sql.h"
 
 #include <stdlib.h>
@@ -22,21 +20,12 @@ struct notifications {
 
 /* ---- which columns ---- */
 
-static bool is_field(const struct policy *policy, const char *column)
-{
-	for (size_t i = 0; i < policy_field_count(policy); i++)
-		if (!strcmp(policy_field_at(policy, i)->name, column))
-			return true;
-	return false;
-}
-
-enum column_carried column_carried(
-	const struct policy *policy, const struct policy_release *release, uint64_t left_out, const char *column)
+bool column_carried(const struct policy_release *release, uint64_t left_out, const char *column)
 {
 	for (size_t i = 0; i < release->field_count; i++)
 		if (!(left_out >> i & 1) && !strcmp(release->fields[i]->name, column))
-			return COLUMN_CARRIED;
-	return is_field(policy, column) ? COLUMN_NOT_CARRIED : COLUMN_PERHAPS_CARRIED;
+			return true;
+	return false;
 }
 
 /* ---- rows ---- */
@@ -68,32 +57,27 @@ static Needtoknow__V1__RecipientNotification *add(
 	return call->failed ? NULL : message;
 }
 
-/* Of a column that no source has, only what was sent again is known to have been made of it. */
-static bool concerns(struct call *call, const PGresult *result, int row, bool told)
+static bool concerns(struct call *call, const PGresult *result, int row)
 {
-	int number = (int)row_int(result, row, 6);
 	int64_t release = row_int(result, row, 9);
-	const struct policy *policy = rulebook_policy(service_rulebook(call->service), number);
-	const struct policy_service *service = released_service(call, number, row_text(result, row, 5, call));
+	const struct policy_service *service =
+		released_service(call, (int)row_int(result, row, 6), row_text(result, row, 5, call));
 	const char *column = row_text(result, row, 3, call);
 	if (!service || !column || release < 0 || (size_t)release >= service->release_count)
 		return false;
-	enum column_carried carried =
-		column_carried(policy, &service->releases[release], (uint64_t)row_int(result, row, 10), column);
-	return carried == COLUMN_CARRIED || (carried == COLUMN_PERHAPS_CARRIED && told);
+	return column_carried(&service->releases[release], (uint64_t)row_int(result, row, 10), column);
 }
 
 static void correction_row(struct call *call, void *target, const PGresult *result, int row)
 {
-	bool told = !row_is_null(result, row, 11);
-	if (call->failed || !concerns(call, result, row, told))
+	if (call->failed || !concerns(call, result, row))
 		return;
 	Needtoknow__V1__RecipientNotification *message = add(call, target, result, row, 4);
 	if (!message)
 		return;
 	message->kind = NEEDTOKNOW__V1__NOTIFICATION_KIND__NOTIFICATION_KIND_CORRECTION;
 	message->answer = NEEDTOKNOW__V1__NOTIFICATION_ANSWER__NOTIFICATION_ANSWER_NONE;
-	if (!told)
+	if (row_is_null(result, row, 11))
 		return;
 	message->ledger_index = (uint64_t)row_int(result, row, 11);
 	message->told_at = timestamp_message(call, row_time(result, row, 12));

@@ -21,15 +21,10 @@ struct notifications *notifications_ask(struct call *call, const char *subject_i
 Needtoknow__V1__RecipientNotification **notifications_messages(
 	struct call *call, struct notifications *notifications, size_t *count);
 
-/* Did a release, as it was sent, carry this column of share.subject_record's? */
-enum column_carried {
-	COLUMN_NOT_CARRIED,
-	/* No source has it under this name: one of the fields may have been made of it. */
-	COLUMN_PERHAPS_CARRIED,
-	COLUMN_CARRIED,
-};
-/* `left_out`: bit n, field n was not sent. */
-enum column_carried column_carried(
-	const struct policy *policy, const struct policy_release *release, uint64_t left_out, const char *column);
+/*
+ * Did a release, as it was sent, carry this column of share.subject_record's? `left_out`: bit n, field n was not sent.
+ * By its name: which other columns the company makes of it (a district of an address) nobody but the company knows.
+ */
+bool column_carried(const struct policy_release *release, uint64_t left_out, const char *column);
 
 #endif

@@ -173,7 +173,9 @@ static void fill(struct call *call, struct record *record, const struct policy *
 	if (!subject_report_found(record->report))
 		return;
 	subject_report_fill(call, record->report, policy, &record->report_message);
-	response->report = &record->report_message;
+	/* That they asked before is no reason to tell them of nothing. */
+	if (record->report_message.n_recipients || record->report_message.n_rights)
+		response->report = &record->report_message;
 }
 
 static enum step_result record_commit(struct call *call)

@@ -88,16 +88,15 @@ static bool is_counted(const struct rectify *rectify, const char *recipient_id, 
 static void held_row(struct call *call, void *target, const PGresult *result, int row)
 {
 	struct rectify *rectify = target;
-	int number = (int)row_int(result, row, 3);
 	int64_t release = row_int(result, row, 5);
-	const struct policy_service *service =
-		call->failed ? NULL : released_service(call, number, row_text(result, row, 2, call));
+	const struct policy_service *service = call->failed
+		? NULL
+		: released_service(call, (int)row_int(result, row, 3), row_text(result, row, 2, call));
 	if (!rectify->held)
 		rectify->held = call_alloc(call, (size_t)row_int(result, row, 1) * sizeof *rectify->held);
 	if (!service || !rectify->held || release < 0 || (size_t)release >= service->release_count)
 		return;
-	if (column_carried(rulebook_policy(service_rulebook(call->service), number), &service->releases[release],
-		    (uint64_t)row_int(result, row, 6), rectify->value->column) != COLUMN_CARRIED)
+	if (!column_carried(&service->releases[release], (uint64_t)row_int(result, row, 6), rectify->value->column))
 		return;
 	const char *recipient_id = row_text(result, row, 4, call), *device = row_text(result, row, 7, call);
 	if (recipient_id && device && !is_counted(rectify, recipient_id, device))

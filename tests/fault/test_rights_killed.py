@@ -12,7 +12,8 @@ from needtoknow_testing.waiting import until
 
 def kinds_of(world, subject_id):
     """Kinds of the entries about a subject."""
-    indices = {index for (index,) in world.sandbox.query("SELECT ledger_index FROM needtoknow.entry_reference WHERE subject_id = %s", subject_id)}
+    indices = {index for (index,) in world.sandbox.query(
+        "SELECT ledger_index FROM needtoknow.entry_reference WHERE subject_id = %s", subject_id)}
     return [ledger.kind_name(entry) for index, entry in ledger.entries(world.sandbox) if index in indices]
 
 
