@@ -1,5 +1,6 @@
 #include "service/retention_sweeper.h"
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "pure/column_retention.h"
@@ -126,6 +127,7 @@ static enum step_result sweep_erased(struct call *call)
 	struct sweep *sweep = call->state;
 	if (call->awaited)
 		return STEP_WAIT;
+	fault_point("retention.erased");
 	if (sweep->refused || (sweep->answered && !sweep->count)) {
 		sweep->sweeper->troubled = true;
 		log_warning("retention",
@@ -361,6 +363,7 @@ static enum boarding due_board(struct call *call, struct departure *departure)
 static enum step_result due_done(struct call *call)
 {
 	const struct look *look = call->state;
+	fault_point("retention.recorded");
 	look->sweeper->more = true;
 	return STEP_DONE;
 }
