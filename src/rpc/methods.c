@@ -37,6 +37,7 @@ const struct method *const methods[] = {
 	&rights_register,
 	&rights_get_subject_record,
 	&rights_rectify,
+	&rights_erase,
 	&rights_object,
 	&rights_lift_objection,
 	&rights_restrict,

@@ -18,6 +18,7 @@ extern const struct method registry_put_recipient, registry_get_recipient, regis
 	registry_suspend_recipient, registry_resume_recipient, registry_revoke_device, registry_get_policy,
 	registry_reload_policy;
 extern const struct method rights_list_requests, rights_extend_request;
+extern const struct method rights_erase;
 extern const struct method rights_object, rights_lift_objection;
 extern const struct method rights_register, rights_get_subject_record, rights_rectify;
 extern const struct method rights_restrict, rights_lift_restriction;

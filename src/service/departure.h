@@ -47,6 +47,7 @@ enum write_kind {
 	WRITE_DELETION_CONFIRMED,
 	WRITE_ENTRY_REFERENCE,
 	WRITE_REQUEST,
+	WRITE_REQUEST_MORE, /* what it did besides, in a later train */
 	WRITE_RIGHT, /* holds from now on; a line of right_in_force */
 	WRITE_RIGHT_LIFTED,
 	WRITE_RIGHT_UPHELD,
@@ -59,6 +60,7 @@ enum write_kind {
 	WRITE_RESTRICTION_NOTICE,
 	WRITE_ERASURE,
 	WRITE_ERASURE_STATE,
+	WRITE_SUBJECT_KEY_DESTROYED,
 	WRITE_ERASURE_COLUMN,
 	WRITE_COLUMN_SWEEP, /* these columns are to be erased: the company is asked until it answers */
 	WRITE_COLUMNS_SWEPT,

@@ -22,6 +22,7 @@ static const struct {
 	[END_EXPIRED] = { KIND(EXPIRED), REASON(EXPIRED), STATE(EXPIRED), CAUSE(EXPIRED) },
 	[END_AGREEMENT] = { KIND(EXPIRED), REASON(AGREEMENT_NOT_IN_FORCE), STATE(EXPIRED), CAUSE(EXPIRED) },
 	[END_SUSPENDED] = { KIND(REVOKED), REASON(SUSPENDED), STATE(SUSPENDED), CAUSE(SUSPENDED) },
+	[END_ERASED] = { KIND(REVOKED), REASON(ERASED), STATE(ERASED), CAUSE(ERASED) },
 	[END_DEVICE] = { .reason = REASON(DEVICE_REVOKED), .cause = CAUSE(REVOKED) },
 };
 
@@ -41,8 +42,11 @@ static enum step_result end_ask(struct call *call)
 	train_reading_with(call, end->reader);
 	ending_keys(call, disclosure);
 	/* It was suspended, or its agreement over, when that was read: is it still? */
-	if (end->why != END_EXPIRED)
+	if (end->why != END_EXPIRED && end->why != END_ERASED)
 		call_key(call, KEY_RECIPIENT, disclosure->recipient_id, strlen(disclosure->recipient_id), KEY_SHARED);
+	/* What is restricted (GDPR art. 18) does not expire: was it meanwhile? */
+	else if (disclosure->subject_id)
+		call_key(call, KEY_SUBJECT, disclosure->subject_id, strlen(disclosure->subject_id), KEY_SHARED);
 	return STEP_NEXT;
 }
 

@@ -10,11 +10,12 @@
  * Ends what one reading has found to be over: each disclosure by a call of the service's own, which the train takes
  * aboard like any other. Another call may end it first; then nothing happens.
  */
-enum end_why {
+enum end_why { /* the numbers of src/sql/registry.sql */
 	END_EXPIRED,
 	END_AGREEMENT, /* the recipient's agreement (GDPR art. 28(3)(g)) is not in force any more */
 	END_SUSPENDED, /* the recipient is suspended */
 	END_DEVICE, /* one device of it was revoked: it alone is to delete, and the disclosure goes on */
+	END_ERASED, /* its subject was erased (art. 17): for good */
 };
 
 /* The caller's, zeroed but for `done` and its context, and there until `ending` is 0. */

@@ -19,6 +19,8 @@ CREATE TABLE needtoknow.rights_request (
 	answered_at      timestamptz
 );
 CREATE INDEX rights_request_open ON needtoknow.rights_request (due_at, request_key) WHERE state = 1;
+-- A restriction, or its lifting, of which not all devices are told.
+CREATE INDEX rights_request_untold ON needtoknow.rights_request (request_key) WHERE state = 1 AND kind IN (7, 8);
 CREATE INDEX rights_request_due ON needtoknow.rights_request (due_at, request_key);
 CREATE INDEX rights_request_subject ON needtoknow.rights_request (subject_id, due_at, request_key) WHERE subject_id IS NOT NULL;
 CREATE INDEX rights_request_caller ON needtoknow.rights_request (caller, request_id) WHERE request_id IS NOT NULL;
@@ -64,9 +66,10 @@ CREATE TABLE needtoknow.erasure (
 	forget_after timestamptz NOT NULL,    -- the subject's key stays at least until then
 	ledger_index bigint      NOT NULL     -- of its first entry
 );
-CREATE INDEX erasure_pending ON needtoknow.erasure (recorded_at) WHERE state = 1;
-CREATE INDEX erasure_to_forget ON needtoknow.erasure (forget_after) WHERE state = 2;
+CREATE INDEX erasure_pending ON needtoknow.erasure (recorded_at, request_key) WHERE state = 1;
+CREATE INDEX erasure_to_forget ON needtoknow.erasure (forget_after, request_key) WHERE state = 2;
 CREATE INDEX erasure_subject ON needtoknow.erasure (subject_id) WHERE subject_id IS NOT NULL;
+CREATE INDEX erasure_recorded ON needtoknow.erasure (ledger_index) WHERE subject_id IS NOT NULL;
 -- What the company answered; names, never values.
 CREATE TABLE needtoknow.erasure_column (
 	request_key uuid        NOT NULL,
@@ -98,6 +101,7 @@ GRANT SELECT, INSERT ON needtoknow.erasure_column TO :"state_role";
 GRANT SELECT, INSERT, UPDATE, DELETE ON needtoknow.suppression TO :"state_role";
 GRANT SELECT, INSERT, DELETE ON needtoknow.column_sweep TO :"state_role";
 GRANT UPDATE ON needtoknow.right_in_force TO :"state_role";
+GRANT UPDATE (disclosure_ids, ledger_indices) ON needtoknow.request TO :"state_role";
 GRANT SELECT ON needtoknow.rights_request, needtoknow.restriction_notice, needtoknow.erasure, needtoknow.erasure_column TO :"audit_role";
 
 -- As in 0005_life.sql, and what the subject asked for. The register keeps the request without them; so does the list of suppressed contacts.
