@@ -20,6 +20,8 @@ extern "C" {
  * or expires (GDPR art. 5(1)(e)), whichever is first, by this library. Expiry needs no connection, and goes by the
  * server's clock whatever becomes of the device's own; what a sleeping device held is wiped within seconds of its
  * waking;
+ * - what is restricted (GDPR art. 18) is kept beyond its time too, and handed out no more (needtoknow_receiver_visit())
+ * until that is lifted or it is withdrawn; each is given to on_restriction() once;
  * - a withdrawal is given to on_withdrawal() after the wipe; what that returns is confirmed to needtoknow
  * (ConfirmDeletion);
  * - a connection that is lost is made again with jittered back-off, and nothing is lost by it. So it is when the
@@ -83,8 +85,8 @@ int needtoknow_receiver_run(struct needtoknow_receiver *receiver, struct needtok
  * callbacks. */
 void needtoknow_receiver_stop(struct needtoknow_receiver *receiver);
 
-/* With `keep`: every delivery that is held, in order of arrival, until visit() returns nonzero. Not to be kept by
- * visit(). */
+/* With `keep`: every delivery that is held and not restricted, in order of arrival, until visit() returns nonzero. Not
+ * to be kept by visit(). */
 void needtoknow_receiver_visit(struct needtoknow_receiver *receiver,
 	int (*visit)(void *context, const Needtoknow__V1__Delivery *delivery), void *context);
 

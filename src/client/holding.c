@@ -65,6 +65,51 @@ bool holding_has(const struct holding *holding, const char *delivery_id)
 	return false;
 }
 
+static struct restricted **find_restricted(struct holding *holding, const char *disclosure_id)
+{
+	struct restricted **link = &holding->restricted;
+
+	while (*link != NULL && strcmp((*link)->disclosure_id, disclosure_id) != 0)
+		link = &(*link)->next;
+	return link;
+}
+
+static void forget_restricted(struct holding *holding, const char *disclosure_id)
+{
+	struct restricted **link = find_restricted(holding, disclosure_id), *gone = *link;
+
+	if (gone == NULL)
+		return;
+	*link = gone->next;
+	mem_free(gone);
+}
+
+bool holding_restrict(struct holding *holding, const char *disclosure_id, bool lifted, uint64_t index)
+{
+	struct restricted *known = *find_restricted(holding, disclosure_id);
+
+	if (known != NULL && index <= known->index)
+		return false;
+	if (known == NULL) {
+		known = mem_calloc(1, sizeof *known);
+		snprintf(known->disclosure_id, sizeof known->disclosure_id, "%s", disclosure_id);
+		known->next = holding->restricted;
+		holding->restricted = known;
+	}
+	known->index = index;
+	known->lifted = lifted;
+	return true;
+}
+
+const uint64_t *holding_restricted(const struct holding *holding, const char *disclosure_id)
+{
+	for (const struct restricted *each = holding->restricted; each != NULL; each = each->next) {
+		if (strcmp(each->disclosure_id, disclosure_id) == 0)
+			return each->lifted ? NULL : &each->index;
+	}
+	return NULL;
+}
+
 size_t holding_drop(struct holding *holding, const char *disclosure_id)
 {
 	struct held **link = &holding->first;
@@ -84,12 +129,18 @@ size_t holding_drop(struct holding *holding, const char *disclosure_id)
 	return count;
 }
 
+size_t holding_withdraw(struct holding *holding, const char *disclosure_id)
+{
+	forget_restricted(holding, disclosure_id);
+	return holding_drop(holding, disclosure_id);
+}
+
 int64_t holding_next_expiry(const struct holding *holding)
 {
 	int64_t next = INT64_MAX;
 
 	for (const struct held *held = holding->first; held != NULL; held = held->next) {
-		if (held->expires_at < next)
+		if (held->expires_at < next && holding_restricted(holding, held->delivery->disclosure_id) == NULL)
 			next = held->expires_at;
 	}
 	return next;
@@ -98,7 +149,7 @@ int64_t holding_next_expiry(const struct holding *holding)
 bool holding_expire(struct holding *holding, int64_t now, struct expired *out)
 {
 	for (const struct held *held = holding->first; held != NULL; held = held->next) {
-		if (held->expires_at > now)
+		if (held->expires_at > now || holding_restricted(holding, held->delivery->disclosure_id) != NULL)
 			continue;
 		snprintf(out->disclosure_id, sizeof out->disclosure_id, "%s", held->delivery->disclosure_id);
 		snprintf(out->booking_id, sizeof out->booking_id, "%s", held->delivery->booking_id);
@@ -110,6 +161,8 @@ bool holding_expire(struct holding *holding, int64_t now, struct expired *out)
 
 void holding_release(struct holding *holding)
 {
+	while (holding->restricted != NULL)
+		forget_restricted(holding, holding->restricted->disclosure_id);
 	while (holding->first != NULL) {
 		struct held *held = holding->first;
 		holding->first = held->next;

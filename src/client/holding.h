@@ -17,10 +17,20 @@ struct held {
 	struct held *next;
 };
 
+/* A disclosure whose use is restricted (GDPR art. 18): what is held of it is kept, beyond its time too, and not used.
+ */
+struct restricted {
+	char disclosure_id[IDENTIFIER_MAX + 1];
+	uint64_t index; /* of the entry that told it */
+	bool lifted;
+	struct restricted *next;
+};
+
 /* Zeroed: empty. */
 struct holding {
 	struct held *first;
 	size_t count;
+	struct restricted *restricted;
 };
 
 /*
@@ -31,10 +41,17 @@ void holding_put(struct holding *holding, struct arena *arena, Needtoknow__V1__D
 
 bool holding_has(const struct holding *holding, const char *delivery_id);
 
+/* It is restricted from the entry of that index on, or that is lifted. False: that was known already. */
+bool holding_restrict(struct holding *holding, const char *disclosure_id, bool lifted, uint64_t index);
+/* The entry that told that it is restricted; NULL: it is not. */
+const uint64_t *holding_restricted(const struct holding *holding, const char *disclosure_id);
+
 /* Wipes all that a disclosure delivered. How many there were. */
 size_t holding_drop(struct holding *holding, const char *disclosure_id);
+/* The same of one that was withdrawn, whether or not it was restricted. */
+size_t holding_withdraw(struct holding *holding, const char *disclosure_id);
 
-/* When the next disclosure expires; INT64_MAX: none does. */
+/* When the next disclosure that is not restricted expires; INT64_MAX: none does. */
 int64_t holding_next_expiry(const struct holding *holding);
 
 /* Which disclosure has expired at `now`, if any. */

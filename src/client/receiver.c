@@ -247,11 +247,22 @@ static bool nothing_new(const struct needtoknow_receiver *receiver, const Needto
 	return given_has(&receiver->given, delivery);
 }
 
+/* What was recorded before the restriction and comes behind it: it is sent again once that is lifted. A later one says
+ * that it is. */
+static bool must_not_be_used(struct needtoknow_receiver *receiver, const Needtoknow__V1__Delivery *delivery)
+{
+	const uint64_t *since = holding_restricted(&receiver->holding, delivery->disclosure_id);
+
+	return since != NULL && (delivery->receipt == NULL || delivery->receipt->ledger_index < *since);
+}
+
 /* True: the arena was taken over. */
 static bool take_delivery(struct needtoknow_receiver *receiver, struct arena *arena, Needtoknow__V1__Delivery *delivery)
 {
 	bool again = nothing_new(receiver, delivery);
 
+	if (must_not_be_used(receiver, delivery))
+		return false;
 	if (!again && receiver->handler.on_delivery(receiver->handler.context, delivery) != 0)
 		return false;
 	outbox_add(&receiver->acknowledgements.outbox, delivery->delivery_id, NULL, 0);
@@ -272,11 +283,23 @@ static void take_withdrawal(struct needtoknow_receiver *receiver, const Needtokn
 
 	if (outbox_has(outbox, withdrawal->disclosure_id))
 		return;
-	size_t wiped = holding_drop(&receiver->holding, withdrawal->disclosure_id);
+	size_t wiped = holding_withdraw(&receiver->holding, withdrawal->disclosure_id);
 	watch_expiry(receiver);
 	receiver->handler.on_withdrawal(receiver->handler.context, withdrawal, wiped, &deletion);
 	const char *ground = deletion.ground != NULL ? deletion.ground : "";
 	outbox_add(outbox, withdrawal->disclosure_id, deletion.retained ? ground : NULL, deletion.until);
+}
+
+/* Each new stream tells it again: the app is told once. */
+static void take_restriction(struct needtoknow_receiver *receiver, const Needtoknow__V1__Restriction *restriction)
+{
+	uint64_t index = restriction->receipt != NULL ? restriction->receipt->ledger_index : 0;
+
+	if (!holding_restrict(&receiver->holding, restriction->disclosure_id, restriction->lifted, index))
+		return;
+	receiver->handler.on_restriction(receiver->handler.context, restriction);
+	/* What has expired while it was restricted goes now. */
+	on_expiry(receiver);
 }
 
 static void on_message(void *context, const uint8_t *bytes, size_t length)
@@ -305,7 +328,7 @@ static void on_message(void *context, const uint8_t *bytes, size_t length)
 		take_withdrawal(receiver, response->withdrawal);
 		break;
 	case NEEDTOKNOW__V1__RECEIVE_RESPONSE__EVENT_RESTRICTION:
-		receiver->handler.on_restriction(receiver->handler.context, response->restriction);
+		take_restriction(receiver, response->restriction);
 		break;
 	default: /* an event that a newer server has */
 		break;
@@ -499,6 +522,8 @@ void needtoknow_receiver_visit(struct needtoknow_receiver *receiver,
 	int (*visit)(void *context, const Needtoknow__V1__Delivery *delivery), void *context)
 {
 	for (const struct held *held = receiver->holding.first; held != NULL; held = held->next) {
+		if (holding_restricted(&receiver->holding, held->delivery->disclosure_id) != NULL)
+			continue;
 		if (visit(context, held->delivery) != 0)
 			return;
 	}

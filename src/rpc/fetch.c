@@ -189,8 +189,11 @@ static enum step_result fetch_look(struct call *call)
 		return access_refuse(call, &fetch->access);
 	if (!fetch->found)
 		return fetch_refuse(call, GRPC_NOT_FOUND, "UNKNOWN_DISCLOSURE", "there is no disclosure of that id");
-	if (disclosure->state != NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE ||
-		disclosure->expires_at <= fetch->read_at)
+	bool live = disclosure->state == NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE;
+	/* It is kept, also beyond its time (GDPR art. 18), and not read. */
+	if (live && fetch->facts.facts.subject_rights & SUBJECT_RESTRICTED)
+		return refusal_reply(call, NEEDTOKNOW__V1__REASON__REASON_RESTRICTED, NULL);
+	if (!live || disclosure->expires_at <= fetch->read_at)
 		return refuse_ended(call, fetch);
 	if (!fetch->rule)
 		return fetch_refuse(call, GRPC_UNAVAILABLE, "POLICY_UNAVAILABLE",

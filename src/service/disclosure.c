@@ -147,8 +147,10 @@ static Needtoknow__V1__ReleaseState release_state(
 		return NEEDTOKNOW__V1__RELEASE_STATE__RELEASE_STATE_ACKNOWLEDGED;
 	if (disclosure->sent & bit)
 		return NEEDTOKNOW__V1__RELEASE_STATE__RELEASE_STATE_DELIVERED;
+	/* What is restricted waits, and goes on when that is lifted. */
 	if (disclosure->withheld & bit ||
-		disclosure->state != NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE)
+		(disclosure->state != NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_ACTIVE &&
+			disclosure->state != NEEDTOKNOW__V1__DISCLOSURE_STATE__DISCLOSURE_STATE_RESTRICTED))
 		return NEEDTOKNOW__V1__RELEASE_STATE__RELEASE_STATE_WITHDRAWN;
 	return due_at <= now ? NEEDTOKNOW__V1__RELEASE_STATE__RELEASE_STATE_DUE
 			     : NEEDTOKNOW__V1__RELEASE_STATE__RELEASE_STATE_WAITING;

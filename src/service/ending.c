@@ -22,6 +22,7 @@ int ending_read(struct call *call, const PGresult *result, int row, int column, 
 	disclosure->created_at = row_time(result, row, column + 8);
 	subject_read(result, row, column + 9, &out->subject);
 	out->devices = row_text(result, row, column + 11, call);
+	disclosure->subject_id = row_text(result, row, column + 12, call);
 	return 0;
 }
 
@@ -37,8 +38,7 @@ void ending_keys(struct call *call, const struct disclosure *disclosure)
 		call_key(call, KEY_RELEASE, &key, offsetof(struct delivery_key, serial), KEY_SHARED);
 }
 
-/* The next device of the list, into `out`; false at its end. */
-static bool next_device(const char **devices, char out[static IDENTITY_NAME_MAX + 1])
+bool ending_next_device(const char **devices, char out[static IDENTITY_NAME_MAX + 1])
 {
 	const char *device = *devices;
 	if (!device || !*device)
@@ -74,7 +74,7 @@ static void order_deletions(struct call *call, struct departure *departure, cons
 	const struct policy_service *service = disclosure_service(call, &ending->disclosure);
 	const char *devices = ending->devices;
 	char device[IDENTITY_NAME_MAX + 1];
-	while (next_device(&devices, device))
+	while (ending_next_device(&devices, device))
 		order_deletion(call, departure, ending, device, service ? service->delete_within : 0);
 }
 
@@ -116,7 +116,7 @@ static void tell_devices(struct queues *queues, const struct ending *ending)
 {
 	const char *devices = ending->devices;
 	char device[IDENTITY_NAME_MAX + 1];
-	while (next_device(&devices, device))
+	while (ending_next_device(&devices, device))
 		queue_withdrawn(queues, ending->disclosure.recipient_id, device);
 }
 
@@ -133,7 +133,7 @@ void ending_board_devices(struct call *call, struct departure *departure, const 
 	const char *devices = ending->devices;
 	char device[IDENTITY_NAME_MAX + 1];
 	order_deletions(call, departure, ending);
-	while (next_device(&devices, device))
+	while (ending_next_device(&devices, device))
 		departure_write(departure, WRITE_SENT_LEFT,
 			(struct cell[]){ cell_bytes(ending->disclosure.id, 16), cell_text(device),
 				cell_number(departure_now(departure)) });

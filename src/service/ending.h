@@ -24,16 +24,19 @@ struct ending {
 };
 
 /*
- * From the twelve columns of a row that begin at `column`: disclosure_id, booking_id, recipient_id, service,
- * policy_number, starts_at, ends_at, expires_at, created_at, pseudonym, key, devices. 0, or -1: NULLs, of a row that
- * joined no disclosure. What the strings point to is in `call`'s arena; kind, reason, state and cause are the caller's
- * to say.
+ * From the thirteen columns of a row that begin at `column`: disclosure_id, booking_id, recipient_id, service,
+ * policy_number, starts_at, ends_at, expires_at, created_at, pseudonym, key, devices, subject_id. 0, or -1: NULLs, of a
+ * row that joined no disclosure. What the strings point to is in `call`'s arena; kind, reason, state and cause are the
+ * caller's to say.
  */
 int ending_read(struct call *call, const PGresult *result, int row, int column, struct ending *out);
 
 /* What whoever ends it declares, once it is known: that it changes it, and what was sent of it that it has to have read
  * of: a delivery that was recorded since has it read again. */
 void ending_keys(struct call *call, const struct disclosure *disclosure);
+
+/* The next of `devices`, which moves on, into `out`; false at its end. */
+bool ending_next_device(const char **devices, char out[static IDENTITY_NAME_MAX + 1]);
 
 void ending_board(struct call *call, struct departure *departure, struct ending *ending);
 /* After the commit: what has not left the process yet does not leave it any more, and the devices are told. */

@@ -22,41 +22,71 @@ struct receive {
 	struct arrival *arrival; /* its device is becoming known */
 	struct access access;
 	bool barred, over; /* withdrawals alone; it has been ended */
-	int64_t seen; /* the entry of the last withdrawal that was sent on this stream; -1: none */
+	int64_t seen; /* the entry of the last order that was sent on this stream; -1: none */
 	bool asking, news;
 	unsigned rows; /* of the last answer */
 	uint32_t window;
 	bool until_empty;
 };
 
-static void withdrawal_row(struct call *call, void *target, const PGresult *result, int row);
+static void order_row(struct call *call, void *target, const PGresult *result, int row);
 
-static const struct read_kind withdrawals_unconfirmed = {
-	.statement = &sql_withdrawals_unconfirmed,
+static const struct read_kind orders_of_device = {
+	.statement = &sql_orders_of_device,
 	.from = READ_STATE,
 	.types = { PG_TEXT, PG_TEXT, PG_INT8, PG_INT4 },
-	.row = withdrawal_row,
+	.row = order_row,
 };
 
-static void send_withdrawal(struct call *call, Needtoknow__V1__Withdrawal *withdrawal)
+static void send_order(struct call *call, Needtoknow__V1__ReceiveResponse *response)
 {
-	Needtoknow__V1__ReceiveResponse response = NEEDTOKNOW__V1__RECEIVE_RESPONSE__INIT;
 	Google__Protobuf__Timestamp now;
 	uint8_t bytes[1024];
 	time_to_timestamp(service_guess_time(call->service), &now);
-	response.server_time = &now;
-	response.event_case = NEEDTOKNOW__V1__RECEIVE_RESPONSE__EVENT_WITHDRAWAL;
-	response.withdrawal = withdrawal;
-	size_t length = needtoknow__v1__receive_response__get_packed_size(&response);
+	response->server_time = &now;
+	size_t length = needtoknow__v1__receive_response__get_packed_size(response);
 	if (length > sizeof bytes)
 		return; /* identifiers are at most 128 bytes: it never is */
-	needtoknow__v1__receive_response__pack(&response, bytes);
+	needtoknow__v1__receive_response__pack(response, bytes);
 	server_stream_send(call->stream, bytes, length);
 	queue_count(service_queues(call->service))->withdrawals++;
 }
 
-/* Another worker may have ended it: what has not left here yet does not leave any more (P4), and is not waited for.
- * None of what was recorded so long ago is still here. What is withdrawn from a revoked device alone, others keep. */
+static void send_withdrawal(
+	struct call *call, const PGresult *result, int row, char disclosure_id[], Needtoknow__V1__Receipt *receipt)
+{
+	Needtoknow__V1__ReceiveResponse response = NEEDTOKNOW__V1__RECEIVE_RESPONSE__INIT;
+	Needtoknow__V1__Withdrawal withdrawal = NEEDTOKNOW__V1__WITHDRAWAL__INIT;
+	Google__Protobuf__Timestamp delete_by;
+	char booking_id[IDENTIFIER_MAX + 1] = "";
+	if (!row_is_null(result, row, 2) && PQgetlength(result, row, 2) <= IDENTIFIER_MAX)
+		memcpy(booking_id, PQgetvalue(result, row, 2), (size_t)PQgetlength(result, row, 2));
+	time_to_timestamp(row_time(result, row, 4), &delete_by);
+	withdrawal.disclosure_id = disclosure_id;
+	withdrawal.booking_id = booking_id;
+	withdrawal.cause = (Needtoknow__V1__WithdrawalCause)row_int(result, row, 3);
+	withdrawal.delete_by = &delete_by;
+	withdrawal.receipt = receipt;
+	response.event_case = NEEDTOKNOW__V1__RECEIVE_RESPONSE__EVENT_WITHDRAWAL;
+	response.withdrawal = &withdrawal;
+	send_order(call, &response);
+}
+
+static void send_restriction(struct call *call, bool lifted, char disclosure_id[], Needtoknow__V1__Receipt *receipt)
+{
+	Needtoknow__V1__ReceiveResponse response = NEEDTOKNOW__V1__RECEIVE_RESPONSE__INIT;
+	Needtoknow__V1__Restriction restriction = NEEDTOKNOW__V1__RESTRICTION__INIT;
+	restriction.disclosure_id = disclosure_id;
+	restriction.lifted = lifted;
+	restriction.receipt = receipt;
+	response.event_case = NEEDTOKNOW__V1__RECEIVE_RESPONSE__EVENT_RESTRICTION;
+	response.restriction = &restriction;
+	send_order(call, &response);
+}
+
+/* Another worker may have ended or restricted it: what has not left here yet does not leave any more (P4), and is not
+ * waited for. None of what was recorded so long ago is still here. What is withdrawn from a revoked device alone,
+ * others keep. */
 static void drop_withdrawn(struct call *call, const uint8_t disclosure_id[16], int64_t recorded_at)
 {
 	const struct receive *receive = call->state;
@@ -68,35 +98,31 @@ static void drop_withdrawn(struct call *call, const uint8_t disclosure_id[16], i
 }
 
 /* No memory of the call's is taken: it lives as long as the stream. */
-static void withdrawal_row(struct call *call, void *target, const PGresult *result, int row)
+static void order_row(struct call *call, void *target, const PGresult *result, int row)
 {
 	struct receive *receive = target;
-	Needtoknow__V1__Withdrawal withdrawal = NEEDTOKNOW__V1__WITHDRAWAL__INIT;
 	Needtoknow__V1__Receipt receipt = NEEDTOKNOW__V1__RECEIPT__INIT;
-	Google__Protobuf__Timestamp delete_by, recorded_at;
+	Google__Protobuf__Timestamp recorded_at;
 	uint8_t id[16];
-	char disclosure_id[UUID_TEXT_LENGTH + 1], booking_id[IDENTIFIER_MAX + 1] = "";
+	char disclosure_id[UUID_TEXT_LENGTH + 1];
+	bool withdrawn = row_is_null(result, row, 8), lifted = row_bool(result, row, 8);
 
 	if (!call->stream || row_bytes(result, row, 1, id, sizeof id))
 		return;
 	uuid_format(id, disclosure_id);
-	if (!row_is_null(result, row, 2) && PQgetlength(result, row, 2) <= IDENTIFIER_MAX)
-		memcpy(booking_id, PQgetvalue(result, row, 2), (size_t)PQgetlength(result, row, 2));
-	time_to_timestamp(row_time(result, row, 4), &delete_by);
 	time_to_timestamp(row_time(result, row, 6), &recorded_at);
 	receipt.ledger_index = (uint64_t)row_int(result, row, 5);
 	receipt.recorded_at = &recorded_at;
 	receipt.leaf_hash.len = (size_t)PQgetlength(result, row, 7);
 	receipt.leaf_hash.data = (uint8_t *)PQgetvalue(result, row, 7);
-	withdrawal.disclosure_id = disclosure_id;
-	withdrawal.booking_id = booking_id;
-	withdrawal.cause = (Needtoknow__V1__WithdrawalCause)row_int(result, row, 3);
-	withdrawal.delete_by = &delete_by;
-	withdrawal.receipt = &receipt;
 	receive->seen = (int64_t)receipt.ledger_index;
 	receive->rows++;
-	drop_withdrawn(call, id, row_time(result, row, 6));
-	send_withdrawal(call, &withdrawal);
+	if (withdrawn || !lifted)
+		drop_withdrawn(call, id, row_time(result, row, 6));
+	if (withdrawn)
+		send_withdrawal(call, result, row, disclosure_id, &receipt);
+	else if (!receive->barred)
+		send_restriction(call, lifted, disclosure_id, &receipt);
 }
 
 static void ask(struct call *call)
@@ -107,7 +133,7 @@ static void ask(struct call *call)
 	receive->rows = 0;
 	if (receive->barred)
 		access_ask(call, &receive->access);
-	batch_read(call, &withdrawals_unconfirmed, receive,
+	batch_read(call, &orders_of_device, receive,
 		(struct cell[]){ cell_text(call->name), cell_text(call->device), cell_number(receive->seen),
 			cell_number(WITHDRAWALS_AT_ONCE) });
 }

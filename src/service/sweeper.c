@@ -5,6 +5,7 @@
 #include "service/batch.h"
 #include "service/clearing.h"
 #include "service/ender.h"
+#include "service/restriction.h"
 #include "service/service.h"
 #include "service/train.h"
 #include "sql.h"
@@ -31,6 +32,7 @@ struct sweeper {
 	int64_t next_agreement; /* that ends, likewise */
 	int64_t widened_at; /* loop time */
 	struct clearing clearings[CLEARINGS];
+	struct telling telling;
 	struct sweeper_counters counters;
 };
 
@@ -212,6 +214,47 @@ static const struct method over_method = {
 	.steps = { over_ask, over_done },
 };
 
+/* ---- who was not told of a restriction ---- */
+
+/* There may be others; what could not be told is found again in its time. */
+static void told(void *context)
+{
+	struct sweeper *sweeper = context;
+	sweeper->wide |= sweeper->telling.complete;
+}
+
+static void untold_row(struct call *call, void *target, const PGresult *result, int row)
+{
+	struct sweep *sweep = target;
+	uint8_t key[16];
+	if (sweep->sweeper->telling.running || row_bytes(result, row, 1, key, sizeof key))
+		return;
+	telling_start(&sweep->sweeper->telling, call->service, key, row_text(result, row, 2, call),
+		row_bool(result, row, 3), told, sweep->sweeper);
+}
+
+static const struct read_kind restrictions_untold = {
+	.statement = &sql_restrictions_untold,
+	.from = READ_STATE,
+	.types = { PG_INT4 },
+	.row = untold_row,
+};
+
+static enum step_result untold_ask(struct call *call)
+{
+	batch_read(call, &restrictions_untold, call->state, (struct cell[]){ cell_number(1) });
+	return STEP_NEXT;
+}
+
+static enum step_result untold_done(struct call *call)
+{
+	return call->awaited ? STEP_WAIT : STEP_DONE;
+}
+
+static const struct method untold_method = {
+	.steps = { untold_ask, untold_done },
+};
+
 /* ---- looking ---- */
 
 static void look(struct sweeper *sweeper, const struct method *method)
@@ -252,6 +295,8 @@ int sweeper_flush(struct sweeper *sweeper)
 	sweeper->widened_at = loop_now(service_loop(sweeper->service));
 	sweeper->next_agreement = INT64_MAX;
 	look(sweeper, &over_method);
+	if (!sweeper->telling.running)
+		look(sweeper, &untold_method);
 	return 1;
 }
 

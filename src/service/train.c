@@ -19,6 +19,7 @@
 /* Behind the sender, in what the other workers are told. */
 #define POLICY_NEWS " policy"
 #define RECIPIENTS_NEWS " recipients"
+#define LIFTED_NEWS " lifted"
 #define LOCK_TIMEOUT_MS 50
 #define STATEMENT_TIMEOUT_MS 250
 #define COMMIT_TIMEOUT_MS 5000
@@ -389,13 +390,16 @@ static void send_commit(struct train *train)
 	train->notified = train->notify != NULL;
 	if (train->notified) {
 		char payload[80];
-		int length = snprintf(payload, sizeof payload, "%llu %s%s%s",
+		int length = snprintf(payload, sizeof payload, "%llu %s%s%s%s",
 			(unsigned long long)departure_frontier(train->departure)->size, train->notify,
 			departure_carries(train->departure, NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_POLICY_ACTIVATED)
 				? POLICY_NEWS
 				: "",
 			departure_carries(train->departure, NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_RECIPIENT_CHANGED)
 				? RECIPIENTS_NEWS
+				: "",
+			departure_carries(train->departure, NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_RESTRICTION_LIFTED)
+				? LIFTED_NEWS
 				: "");
 		database_add(database, &sql_train_notify, (struct parameter[]){ { payload, (size_t)length } });
 	}
@@ -607,6 +611,7 @@ int train_news_read(const char *payload, struct train_news *out)
 	memcpy(out->sender, sender, length);
 	out->policy = strstr(sender + length, POLICY_NEWS) != NULL;
 	out->recipients = strstr(sender + length, RECIPIENTS_NEWS) != NULL;
+	out->lifted = strstr(sender + length, LIFTED_NEWS) != NULL;
 	return 0;
 }
 

@@ -42,6 +42,7 @@ struct train_news {
 	char sender[24];
 	bool policy; /* another one was put in force */
 	bool recipients; /* one was changed, suspended or resumed, or lost a device */
+	bool lifted; /* a restriction was: what was held may go on */
 };
 int train_news_read(const char *payload, struct train_news *out);
 

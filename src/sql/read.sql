@@ -23,7 +23,8 @@ LEFT JOIN LATERAL (SELECT * FROM needtoknow.request AS x WHERE x.request_key = u
 
 -- name: disclosures_of_request
 -- Those that a request was answered with, in that order, as they are now.
-SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
+SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number,
+	CASE WHEN d.state = 1 AND f.kind IS NOT NULL THEN 5::smallint ELSE d.state END, d.withheld, d.starts_at, d.ends_at,
 	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
 	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
 		FROM (SELECT DISTINCT ON (t.release, t.for_device) t.release, t.acknowledged_index FROM needtoknow.sent AS t
@@ -32,6 +33,8 @@ FROM unnest($1::uuid[]) WITH ORDINALITY AS u(request_key, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.request AS x WHERE x.request_key = u.request_key OFFSET 0) AS q
 CROSS JOIN LATERAL unnest(q.disclosure_ids) WITH ORDINALITY AS o(disclosure_id, place)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = o.disclosure_id OFFSET 0) AS d
+LEFT JOIN LATERAL (SELECT x.kind FROM needtoknow.right_in_force AS x WHERE x.subject_id = d.subject_id AND x.kind = 2 AND x.purpose = ''
+	OFFSET 0) AS f ON true
 ORDER BY u.ord, o.place;
 
 -- name: disclosure_to_change
@@ -68,16 +71,20 @@ LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id 
 ORDER BY u.ord, d.state <> 1, d.shared_index DESC;
 
 -- name: disclosure_by_id
-SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
+SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number,
+	CASE WHEN d.state = 1 AND f.kind IS NOT NULL THEN 5::smallint ELSE d.state END, d.withheld, d.starts_at, d.ends_at,
 	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
 	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
 		FROM (SELECT DISTINCT ON (t.release, t.for_device) t.release, t.acknowledged_index FROM needtoknow.sent AS t
 			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.for_device, t.serial DESC, t.acknowledged_index) AS s)
 FROM unnest($1::uuid[]) WITH ORDINALITY AS u(disclosure_id, ord)
-CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = u.disclosure_id OFFSET 0) AS d;
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = u.disclosure_id OFFSET 0) AS d
+LEFT JOIN LATERAL (SELECT x.kind FROM needtoknow.right_in_force AS x WHERE x.subject_id = d.subject_id AND x.kind = 2 AND x.purpose = ''
+	OFFSET 0) AS f ON true;
 
 -- name: disclosures_by_booking
-SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
+SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number,
+	CASE WHEN d.state = 1 AND f.kind IS NOT NULL THEN 5::smallint ELSE d.state END, d.withheld, d.starts_at, d.ends_at,
 	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
 	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
 		FROM (SELECT DISTINCT ON (t.release, t.for_device) t.release, t.acknowledged_index FROM needtoknow.sent AS t
@@ -85,10 +92,13 @@ SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy
 FROM unnest($1::text[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(booking_id, below, amount, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.booking_id = u.booking_id AND e.shared_index < u.below
 	ORDER BY e.shared_index DESC LIMIT u.amount) AS d
+LEFT JOIN LATERAL (SELECT x.kind FROM needtoknow.right_in_force AS x WHERE x.subject_id = d.subject_id AND x.kind = 2 AND x.purpose = ''
+	OFFSET 0) AS f ON true
 ORDER BY u.ord, d.shared_index DESC;
 
 -- name: disclosures_by_subject
-SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
+SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number,
+	CASE WHEN d.state = 1 AND f.kind IS NOT NULL THEN 5::smallint ELSE d.state END, d.withheld, d.starts_at, d.ends_at,
 	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
 	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
 		FROM (SELECT DISTINCT ON (t.release, t.for_device) t.release, t.acknowledged_index FROM needtoknow.sent AS t
@@ -96,10 +106,13 @@ SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy
 FROM unnest($1::text[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(subject_id, below, amount, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.subject_id = u.subject_id AND e.shared_index < u.below
 	ORDER BY e.shared_index DESC LIMIT u.amount) AS d
+LEFT JOIN LATERAL (SELECT x.kind FROM needtoknow.right_in_force AS x WHERE x.subject_id = d.subject_id AND x.kind = 2 AND x.purpose = ''
+	OFFSET 0) AS f ON true
 ORDER BY u.ord, d.shared_index DESC;
 
 -- name: disclosures_by_recipient
-SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
+SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number,
+	CASE WHEN d.state = 1 AND f.kind IS NOT NULL THEN 5::smallint ELSE d.state END, d.withheld, d.starts_at, d.ends_at,
 	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
 	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
 		FROM (SELECT DISTINCT ON (t.release, t.for_device) t.release, t.acknowledged_index FROM needtoknow.sent AS t
@@ -107,18 +120,24 @@ SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy
 FROM unnest($1::text[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(recipient_id, below, amount, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.recipient_id = u.recipient_id AND e.shared_index < u.below
 	ORDER BY e.shared_index DESC LIMIT u.amount) AS d
+LEFT JOIN LATERAL (SELECT x.kind FROM needtoknow.right_in_force AS x WHERE x.subject_id = d.subject_id AND x.kind = 2 AND x.purpose = ''
+	OFFSET 0) AS f ON true
 ORDER BY u.ord, d.shared_index DESC;
 
 -- name: disclosures_active
-SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.state, d.withheld, d.starts_at, d.ends_at,
+SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number,
+	CASE WHEN d.state = 1 AND f.kind IS NOT NULL THEN 5::smallint ELSE d.state END, d.withheld, d.starts_at, d.ends_at,
 	d.expires_at, d.created_at, d.shared_index, d.subject_id, statement_timestamp(),
 	(SELECT string_agg(s.release || CASE WHEN s.acknowledged_index < coalesce(d.ended_index, 9223372036854775807) THEN 'a' ELSE 's' END, ' ')
 		FROM (SELECT DISTINCT ON (t.release, t.for_device) t.release, t.acknowledged_index FROM needtoknow.sent AS t
 			WHERE t.disclosure_id = d.disclosure_id ORDER BY t.release, t.for_device, t.serial DESC, t.acknowledged_index) AS s)
 FROM unnest($1::text[], $2::bigint[], $3::integer[]) WITH ORDINALITY AS u(recipient_id, below, amount, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.recipient_id = u.recipient_id AND e.shared_index < u.below
-	AND e.state = 1 AND e.expires_at > statement_timestamp()
+	AND e.state = 1 AND (e.expires_at > statement_timestamp()
+		OR (SELECT g.kind FROM needtoknow.right_in_force AS g WHERE g.subject_id = e.subject_id AND g.kind = 2 AND g.purpose = '') = 2)
 	ORDER BY e.shared_index DESC LIMIT u.amount) AS d
+LEFT JOIN LATERAL (SELECT x.kind FROM needtoknow.right_in_force AS x WHERE x.subject_id = d.subject_id AND x.kind = 2 AND x.purpose = ''
+	OFFSET 0) AS f ON true
 ORDER BY u.ord, d.shared_index DESC;
 
 -- name: recipient_access
@@ -228,7 +247,7 @@ GROUP BY u.ord, d.booking_id, d.service, d.policy_number, d.expires_at, k.pseudo
 
 -- name: expired_next
 -- Active disclosures whose time is over, oldest first, as ending_read() takes them: with the devices that were sent something and are not
--- ordered to delete it yet; and when the next one's is.
+-- ordered to delete it yet; and when the next one's is. What is restricted (GDPR art. 18) is kept beyond its time, until that is lifted.
 SELECT u.ord, statement_timestamp(),
 	(SELECT n.expires_at FROM needtoknow.disclosure AS n WHERE n.state = 1 AND n.expires_at > statement_timestamp()
 		ORDER BY n.expires_at LIMIT 1),
@@ -236,20 +255,33 @@ SELECT u.ord, statement_timestamp(),
 	k.pseudonym, k.key,
 	(SELECT string_agg(h.device, E'\n' ORDER BY h.device) FROM (
 		SELECT s.device FROM needtoknow.sent AS s WHERE s.disclosure_id = d.disclosure_id
-		EXCEPT SELECT w.device FROM needtoknow.withdrawal AS w WHERE w.disclosure_id = d.disclosure_id) AS h)
+		EXCEPT SELECT w.device FROM needtoknow.withdrawal AS w WHERE w.disclosure_id = d.disclosure_id) AS h),
+	d.subject_id
 FROM unnest($1::integer[]) WITH ORDINALITY AS u(amount, ord)
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.state = 1 AND e.expires_at <= statement_timestamp()
+	AND (SELECT f.kind FROM needtoknow.right_in_force AS f WHERE f.subject_id = e.subject_id AND f.kind = 2 AND f.purpose = '') IS NULL
 	ORDER BY e.expires_at LIMIT u.amount) AS d ON true
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = d.subject_id OFFSET 0) AS k ON true
 ORDER BY u.ord, d.expires_at;
 
--- name: withdrawals_unconfirmed
-SELECT u.ord, w.disclosure_id, d.booking_id, w.cause, w.delete_by, w.ledger_index, w.recorded_at, w.leaf_hash
+-- name: orders_of_device
+-- What a device is to be told, in the order of the ledger: withdrawals that it has not confirmed, and, of what lives, what it was told last
+-- of a restriction; the last column of a withdrawal is NULL.
+SELECT u.ord, o.disclosure_id, o.booking_id, o.cause, o.delete_by, o.ledger_index, o.recorded_at, o.leaf_hash, o.lifted
 FROM unnest($1::text[], $2::text[], $3::bigint[], $4::integer[]) WITH ORDINALITY AS u(recipient_id, device, above, amount, ord)
-CROSS JOIN LATERAL (SELECT * FROM needtoknow.withdrawal AS x WHERE x.recipient_id = u.recipient_id AND x.device = u.device
-	AND x.confirmed_index IS NULL AND x.ledger_index > u.above ORDER BY x.ledger_index LIMIT u.amount) AS w
-LEFT JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = w.disclosure_id OFFSET 0) AS d ON true
-ORDER BY u.ord, w.ledger_index;
+CROSS JOIN LATERAL (
+	(SELECT w.disclosure_id, d.booking_id, w.cause, w.delete_by, w.ledger_index, w.recorded_at, w.leaf_hash, NULL::boolean AS lifted
+		FROM (SELECT * FROM needtoknow.withdrawal AS x WHERE x.recipient_id = u.recipient_id AND x.device = u.device
+			AND x.confirmed_index IS NULL AND x.ledger_index > u.above ORDER BY x.ledger_index LIMIT u.amount) AS w
+		LEFT JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = w.disclosure_id OFFSET 0) AS d ON true)
+	UNION ALL
+	(SELECT n.disclosure_id, d.booking_id, NULL, NULL, n.ledger_index, n.recorded_at, n.leaf_hash, n.lifted
+		FROM needtoknow.restriction_notice AS n
+		CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.disclosure_id = n.disclosure_id OFFSET 0) AS d
+		WHERE n.recipient_id = u.recipient_id AND n.device = u.device AND n.ledger_index > u.above AND d.state = 1
+		ORDER BY n.ledger_index LIMIT u.amount)
+	ORDER BY ledger_index LIMIT u.amount) AS o
+ORDER BY u.ord, o.ledger_index;
 
 -- name: withdrawal_facts
 -- Of one item of a ConfirmDeletion: the order to this device, and what its entry says of it.

@@ -47,7 +47,8 @@ SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy
 	k.pseudonym, k.key,
 	(SELECT string_agg(h.device, E'\n' ORDER BY h.device) FROM (
 		SELECT s.device FROM needtoknow.sent AS s WHERE s.disclosure_id = d.disclosure_id
-		EXCEPT SELECT w.device FROM needtoknow.withdrawal AS w WHERE w.disclosure_id = d.disclosure_id) AS h)
+		EXCEPT SELECT w.device FROM needtoknow.withdrawal AS w WHERE w.disclosure_id = d.disclosure_id) AS h),
+	d.subject_id
 FROM unnest($1::text[], $2::integer[], $3::integer[]) WITH ORDINALITY AS u(recipient_id, why, amount, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.recipient AS x WHERE x.recipient_id = u.recipient_id OFFSET 0) AS r
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.recipient_id = r.recipient_id AND x.state = 1
@@ -59,7 +60,7 @@ ORDER BY u.ord, d.shared_index;
 -- name: live_of_device
 -- What is live and was sent to a revoked device that has not been ordered to delete it, as ending_read() takes it.
 SELECT u.ord, d.disclosure_id, d.booking_id, d.recipient_id, d.service, d.policy_number, d.starts_at, d.ends_at, d.expires_at, d.created_at,
-	k.pseudonym, k.key, u.device
+	k.pseudonym, k.key, u.device, d.subject_id
 FROM unnest($1::text[], $2::text[], $3::integer[]) WITH ORDINALITY AS u(recipient_id, device, amount, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS x WHERE x.recipient_id = u.recipient_id AND x.state = 1
 	AND (SELECT true FROM needtoknow.sent AS s WHERE s.disclosure_id = x.disclosure_id AND s.device = u.device LIMIT 1)

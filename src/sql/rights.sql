@@ -316,3 +316,18 @@ FROM unnest($1::text[]) WITH ORDINALITY AS u(subject_id, ord);
 
 -- name: forget_subject
 SELECT u.ord, needtoknow.forget(u.subject_id) FROM unnest($1::text[]) WITH ORDINALITY AS u(subject_id, ord);
+
+-- The erasure list (src/service/erasure_list.h).
+
+-- name: erasure_known
+SELECT u.ord FROM unnest($1::uuid[]) WITH ORDINALITY AS u(request_key, ord)
+CROSS JOIN LATERAL (SELECT x.request_key FROM needtoknow.erasure AS x WHERE x.request_key = u.request_key OFFSET 0) AS e;
+
+-- name: erasures_since
+-- Behind an entry: who was erased since; not before a time, at which the oldest backup was made (NULL: ever).
+SELECT u.ord, e.ledger_index, e.request_key, e.recorded_at, e.forget_after, e.subject_id
+FROM unnest($1::bigint[], $2::timestamptz[], $3::integer[]) WITH ORDINALITY AS u(after, recorded_from, amount, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.erasure AS x
+	WHERE x.ledger_index > u.after AND x.subject_id IS NOT NULL AND x.recorded_at >= coalesce(u.recorded_from, '-infinity')
+	ORDER BY x.ledger_index LIMIT u.amount) AS e
+ORDER BY u.ord, e.ledger_index;
