@@ -1,5 +1,6 @@
 """Clients are registered, see what is held of them and have it put right; whoever was sent it is told (GDPR art. 13 to 16, 19, 20)."""
 
+import re
 import secrets
 import time
 
@@ -10,6 +11,7 @@ from needtoknow_testing.receiver import values
 from needtoknow_testing.refusal import refused
 from needtoknow_testing.rights import asked, column, record, record_values, rectify, register, rights
 from needtoknow_testing.waiting import until
+from needtoknow_testing.world import World
 
 EVERY = protos.registry.DELIVER_TO_EVERY_DEVICE
 CORRECTED = protos.delivery.DELIVERY_CAUSE_CORRECTED
@@ -199,7 +201,7 @@ def test_art_16_19_a_correction_reaches_each_device_and_the_client_learns_who_wa
         for stream in (first, second):
             again = stream.delivery(shared.disclosure_id, skip=1, timeout=30)
             assert again.cause == CORRECTED and values(again)["client.door_code"] == "nouveau-code-8642"
-        first.acknowledge(again_of(first, shared.disclosure_id))
+        first.acknowledge(first.delivery(shared.disclosure_id, skip=1))
         # The client is informed of each on request.
         _, told = record(world, person.subject_id)
         assert record_values(told)["client.door_code"] == "nouveau-code-8642"
@@ -221,10 +223,6 @@ def test_art_16_19_a_correction_reaches_each_device_and_the_client_learns_who_wa
     assert [index for index, _ in auditor_sees(world, person.subject_id, "RECTIFIED")] == [
         answer.receipt.ledger_index, same.receipt.ledger_index]
     nowhere_of_ours(world, "nouveau-code-8642")
-
-
-def again_of(stream, disclosure_id):
-    return stream.delivery(disclosure_id, skip=1)
 
 
 def test_art_19_who_is_away_is_still_to_be_told(world):
@@ -262,3 +260,30 @@ def test_p7_only_the_privacy_desk_may_ask(world):
             caller.rights.GetSubjectRecord(asked(rights.GetSubjectRecordRequest, person.subject_id), timeout=20)
         with refused("PERMISSION_DENIED", "ROLE_NOT_ALLOWED"):
             caller.rights.Rectify(asked(rights.RectifyRequest, person.subject_id, value=column("client.phone", "1")), timeout=20)
+
+
+def test_p8_without_the_companys_functions_it_says_so_and_what_needs_none_goes_on():
+    without = World.up(config=lambda text: re.sub(r"(?m)^ *rights: .*\n", "", text, count=1))
+    try:
+        person, before = without.person(), ledger.size(without.sandbox)
+        for call in (lambda: record(without, person.subject_id), lambda: register(without, sign_up()),
+                     lambda: rectify(without, person.subject_id, "client.phone", "01 99 00 00 00")):
+            with refused("UNAVAILABLE", "RIGHTS_NOT_CONFIGURED"):
+                call()
+        assert ledger.size(without.sandbox) == before
+        without.share(person, without.recipient())
+    finally:
+        without.check()
+        without.down()
+
+
+def test_p8_a_record_that_the_company_does_not_answer_is_neither_given_nor_recorded(world):
+    person, before = world.person(), ledger.size(world.sandbox)
+    world.sandbox.query("ALTER FUNCTION share.subject_record(text) RENAME TO away")
+    try:
+        with refused("UNAVAILABLE", "SOURCE_UNAVAILABLE"):
+            record(world, person.subject_id)
+        assert ledger.size(world.sandbox) == before
+    finally:
+        world.sandbox.query("ALTER FUNCTION share.away(text) RENAME TO subject_record")
+    assert record(world, person.subject_id)[1].columns
