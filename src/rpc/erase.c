@@ -6,11 +6,13 @@
 #include "service/batch.h"
 #include "service/company.h"
 #include "service/erasing.h"
+#include "service/erasure_list.h"
 #include "service/refusal.h"
 #include "service/service.h"
 #include "service/train.h"
 #include "sql.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* As many disclosures as an answer names. */
@@ -30,10 +32,12 @@ struct erase {
 	unsigned bookings; /* of what is live */
 	bool refused;
 	struct recorded refusal;
-	int64_t forget_after;
+	int64_t recorded_at, forget_after;
 	bool planned; /* of a dry run: the company is asked */
 	bool told, erasing_began;
 	struct erasing erasing;
+	bool noting;
+	struct erasure_note note;
 	/* What is answered. */
 	struct erased_columns columns;
 	struct disclosure *withdrawn;
@@ -242,7 +246,7 @@ static enum boarding erase_board(struct call *call, struct departure *departure)
 
 /* ---- wait: until the company has answered ---- */
 
-static void erase_over(void *context)
+static void run_again(void *context)
 {
 	call_run(context);
 }
@@ -267,7 +271,7 @@ static enum step_result erase_wait(struct call *call)
 	tell(call, erase);
 	if (!erase->erasing_began) {
 		erase->erasing_began = true;
-		erasing_start(&erase->erasing, call->service, erase->asked.repeat.key, erase_over, call);
+		erasing_start(&erase->erasing, call->service, erase->asked.repeat.key, run_again, call);
 	}
 	if (erase->erasing.running)
 		return STEP_WAIT;
@@ -281,23 +285,24 @@ static enum step_result erase_wait(struct call *call)
 				   "the same request_id to be told" });
 }
 
-/* ---- read what is answered, and reply ---- */
+/* ---- recall what is answered ---- */
 
 static void outcome_row(struct call *call, void *target, const PGresult *result, int row)
 {
 	struct erase *erase = target;
-	erase->forget_after = row_time(result, row, 1);
-	if (row_is_null(result, row, 2))
+	erase->recorded_at = row_time(result, row, 1);
+	erase->forget_after = row_time(result, row, 2);
+	if (row_is_null(result, row, 3))
 		return;
 	struct erased_column *column = erased_columns_add(call, &erase->columns);
 	if (!column)
 		return;
-	*column = (struct erased_column){ .name = row_text(result, row, 2, call),
-		.held = row_bool(result, row, 3),
-		.ground = row_text(result, row, 4, call),
-		.law = row_text(result, row, 5, call),
-		.since = row_time(result, row, 6),
-		.until = row_time(result, row, 7) };
+	*column = (struct erased_column){ .name = row_text(result, row, 3, call),
+		.held = row_bool(result, row, 4),
+		.ground = row_text(result, row, 5, call),
+		.law = row_text(result, row, 6, call),
+		.since = row_time(result, row, 7),
+		.until = row_time(result, row, 8) };
 }
 
 static const struct read_kind erasure_outcome = {
@@ -336,12 +341,38 @@ static enum step_result erase_recall(struct call *call)
 	return STEP_NEXT;
 }
 
+/* ---- note it where no backup that is restored takes it back ---- */
+
+static enum step_result erase_note(struct call *call)
+{
+	struct erase *erase = call->state;
+	if (call->awaited)
+		return STEP_WAIT;
+	if (!erase->noting) {
+		struct erasure_line line = { .recorded_at = erase->recorded_at, .forget_after = erase->forget_after };
+		memcpy(line.request_key, erase->asked.repeat.key, sizeof line.request_key);
+		snprintf(line.subject_id, sizeof line.subject_id, "%s", erase->asked.subject_id);
+		erase->noting = true;
+		erasure_note_add(&erase->note, call->service, &line, run_again, call);
+	}
+	if (erase->note.running)
+		return STEP_WAIT;
+	if (erase->note.durable)
+		return STEP_NEXT;
+	return call_refuse(call,
+		&(struct status){ .code = GRPC_UNAVAILABLE,
+			.reason = "ERASURE_LIST_UNAVAILABLE",
+			.message = "the client is erased; but the list that has it done again after a restore from a "
+				   "backup cannot be written: see the daemon's log, and ask again with the same "
+				   "request_id" });
+}
+
+/* ---- reply ---- */
+
 static enum step_result erase_reply(struct call *call)
 {
 	struct erase *erase = call->state;
 	Needtoknow__V1__EraseResponse response = NEEDTOKNOW__V1__ERASE_RESPONSE__INIT;
-	if (call->awaited)
-		return STEP_WAIT;
 	if (erase->recall) {
 		Needtoknow__V1__Receipt **receipts = recall_receipts(call, erase->recall);
 		response.receipt = receipts && erase->recall->line_count ? receipts[0] : NULL;
@@ -357,8 +388,10 @@ static enum step_result erase_reply(struct call *call)
 static void erase_release(struct call *call)
 {
 	struct erase *erase = call->state;
-	if (erase)
+	if (erase) {
 		erasing_forget(&erase->erasing);
+		erasure_note_forget(&erase->note);
+	}
 	rulebook_leave(call);
 }
 
@@ -367,7 +400,8 @@ const struct method rights_erase = {
 	.role = ROLE_RIGHTS,
 	.kind = SERVER_METHOD_UNARY,
 	.input = &needtoknow__v1__erase_request__descriptor,
-	.steps = { erase_decode, erase_ask, erase_gather, erase_commit, erase_wait, erase_recall, erase_reply },
+	.steps = { erase_decode, erase_ask, erase_gather, erase_commit, erase_wait, erase_recall, erase_note,
+		erase_reply },
 	.again = 1,
 	.board = erase_board,
 	.train_class = TRAIN_CONTROL,

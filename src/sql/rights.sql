@@ -262,8 +262,8 @@ LEFT JOIN LATERAL (SELECT x.request_key FROM needtoknow.rights_request AS x WHER
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = e.subject_id OFFSET 0) AS k ON true;
 
 -- name: erasure_outcome
--- What is answered of an erasure: when its subject may be forgotten, and the columns. One row at least.
-SELECT u.ord, e.forget_after, c.column_name, c.held, c.ground, c.law, c.since, c.until
+-- What is answered of an erasure: when it was recorded, when its subject may be forgotten, and the columns. One row at least.
+SELECT u.ord, e.recorded_at, e.forget_after, c.column_name, c.held, c.ground, c.law, c.since, c.until
 FROM unnest($1::uuid[]) WITH ORDINALITY AS u(request_key, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.erasure AS x WHERE x.request_key = u.request_key OFFSET 0) AS e
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.erasure_column AS x WHERE x.request_key = u.request_key OFFSET 0) AS c ON true
