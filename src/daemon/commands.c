@@ -101,6 +101,19 @@ static const struct command commands[] = {
 			[MAINTAIN_DRY_RUN] = { "--dry-run", NULL, "say what would be done, and do nothing", false } },
 	},
 	{
+		.name = "reapply-erasures",
+		.summary = "After a restore from a backup, erase again who was erased since",
+		.details =
+			"Erases again whoever is in the erasure list (`erasures` in state_dir, which no backup of the "
+			"database takes\n"
+			"back) and not erased in the database. A daemon that finds such a one serves nothing until "
+			"then, "
+			"and\n"
+			"goes on by itself afterwards. As the daemon's user. Repeating it does no harm.",
+		.run = command_reapply,
+		.flags = { [REAPPLY_CONFIG] = { "--config", "FILE", "the configuration", true } },
+	},
+	{
 		.name = "keygen",
 		.summary = "Make a key that signs the ledger's checkpoints",
 		.details = "The key goes into a new file that its owner alone can read; what is printed verifies: "
@@ -137,7 +150,7 @@ static void overview(FILE *out)
 	      "Usage: " PROGRAM " COMMAND [FLAGS]\n\n",
 		out);
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+		fprintf(out, "  %-16s %s\n", commands[i].name, commands[i].summary);
 	fprintf(out, "\n`" PROGRAM " COMMAND --help` tells more about one of them; needtoknowd(8) about all.\n%s",
 		exit_codes);
 }

@@ -62,4 +62,9 @@ enum {
 };
 int command_maintain(const char *const *values);
 
+enum {
+	REAPPLY_CONFIG
+};
+int command_reapply(const char *const *values);
+
 #endif

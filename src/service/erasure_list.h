@@ -25,6 +25,8 @@ void erasure_list_free(struct erasure_list *list); /* NULL is allowed */
 
 /* The database can be asked, for the first time or again: shut, until it has answered. The shared secret is known. */
 void erasure_list_reached(struct erasure_list *list);
+/* It was lost: where something is in the list, shut until it is reached. */
+void erasure_list_lost(struct erasure_list *list);
 /* Something may be served. Always while `reapplying`. */
 bool erasure_list_open(const struct erasure_list *list);
 /* Why not, one sentence for an operator; "" when it is open. */

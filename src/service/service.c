@@ -7,6 +7,8 @@
 #include "service/callers.h"
 #include "service/company.h"
 #include "service/corrector.h"
+#include "service/eraser.h"
+#include "service/erasure_list.h"
 #include "service/ledger_room.h"
 #include "service/pruner.h"
 #include "service/queue.h"
@@ -73,7 +75,8 @@ int64_t service_loop_time(const struct service *service, int64_t time)
 static bool ready(const struct service *service)
 {
 	return service->have_secret && service->train && train_health(service->train) == TRAIN_RUNNING &&
-		database_up(service->state) && rulebook_in_force(service->rulebook);
+		database_up(service->state) && rulebook_in_force(service->rulebook) &&
+		erasure_list_open(service->erasure_list);
 }
 
 enum service_state service_state(const struct service *service)
@@ -99,6 +102,8 @@ const char *service_why(const struct service *service)
 		return why[TRAIN_DOWN];
 	if (train_health(service->train) != TRAIN_RUNNING)
 		return why[train_health(service->train)];
+	if (!erasure_list_open(service->erasure_list))
+		return erasure_list_why(service->erasure_list);
 	return rulebook_why(service->rulebook);
 }
 
@@ -206,6 +211,13 @@ static void on_request(void *context, struct server_stream *stream, const struct
 			"the service has not reached its database yet; try again");
 		return;
 	}
+	if (service->have_secret && !erasure_list_open(service->erasure_list) && method->role != ROLE_NONE) {
+		refuse(stream, GRPC_UNAVAILABLE, "ERASURES_PENDING",
+			"the database does not have all erasures, or has not said so yet: it may have been restored "
+			"from a "
+			"backup; nothing is served until they are done again");
+		return;
+	}
 	if (service->calls >= service->settled.limits.max_calls || caller_has_too_many(service, stream)) {
 		refuse(stream, GRPC_RESOURCE_EXHAUSTED, "OVERLOADED", "too many calls at once; try again");
 		return;
@@ -286,6 +298,7 @@ static void secret_read(void *context, const struct database_outcome *outcome)
 	mem_wipe(key, sizeof key);
 	service->have_secret = true;
 	start_train(service);
+	erasure_list_reached(service->erasure_list);
 	loop_timer_set(&service->census, 0);
 	rulebook_open(service->rulebook);
 	service_changed(service);
@@ -295,6 +308,7 @@ static void state_up(void *context)
 {
 	struct service *service = context;
 	if (service->have_secret) {
+		erasure_list_reached(service->erasure_list);
 		rulebook_open(service->rulebook);
 	} else if (!service->asking_secret) {
 		service->asking_secret = true;
@@ -307,7 +321,9 @@ static void state_up(void *context)
 
 static void state_down(void *context)
 {
-	service_changed(context);
+	struct service *service = context;
+	erasure_list_lost(service->erasure_list);
+	service_changed(service);
 }
 
 static void greeted(void *context, const struct database_outcome *outcome)
@@ -387,7 +403,7 @@ static int turn_end(void *context)
 	busy |= queues_flush(service->queues);
 	busy |= sweeper_flush(service->sweeper);
 	busy |= batches_flush(service->batches);
-	if (service->train)
+	if (service->train && erasure_list_open(service->erasure_list))
 		busy |= train_depart(service->train);
 	return busy;
 }
@@ -472,7 +488,9 @@ struct service *service_new(struct loop *loop, const struct service_config *conf
 	service->tail = tail_new(service);
 	service->pruner = pruner_new(service);
 	service->suppression = suppression_new(service);
+	service->eraser = eraser_new(service);
 	service->retention_sweeper = retention_sweeper_new(service);
+	service->erasure_list = erasure_list_new(service, config->reapplying);
 	service->corrector = corrector_new(service);
 	service->ledger_room = ledger_room_new(service);
 	service->rulebook = rulebook_new(service, config->source_dsn, config->policy_file, config->strict_privileges);
@@ -510,7 +528,9 @@ void service_free(struct service *service)
 	tail_free(service->tail);
 	pruner_free(service->pruner);
 	suppression_free(service->suppression);
+	eraser_free(service->eraser);
 	retention_sweeper_free(service->retention_sweeper);
+	erasure_list_free(service->erasure_list);
 	corrector_free(service->corrector);
 	ledger_room_free(service->ledger_room);
 	queues_free(service->queues);

@@ -31,6 +31,7 @@ struct service_config {
 	size_t signing_key_count; /* at least one */
 	const char *state_dir; /* where the last checkpoint that was seen is kept */
 	bool strict_privileges;
+	bool reapplying; /* nobody is served: what the database lacks of the erasure list is erased again */
 	bool sweep_columns; /* of the policy's retention.columns */
 	unsigned workers; /* of this process group; other machines are found out about */
 	struct service_limits limits;
@@ -81,6 +82,7 @@ struct signer *service_signer(const struct service *service);
 struct corrector *service_corrector(const struct service *service);
 const struct ledger_room *service_ledger_room(const struct service *service);
 struct company *service_company(const struct service *service);
+struct erasure_list *service_erasure_list(const struct service *service);
 struct suppression *service_suppression(const struct service *service);
 struct database *service_database_state(const struct service *service);
 struct database *service_database_listing(const struct service *service);

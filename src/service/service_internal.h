@@ -30,7 +30,9 @@ struct service {
 	struct tail *tail;
 	struct signer *signer;
 	struct pruner *pruner;
+	struct erasure_list *erasure_list;
 	struct suppression *suppression;
+	struct eraser *eraser;
 	struct retention_sweeper *retention_sweeper;
 	struct corrector *corrector;
 	struct ledger_room *ledger_room;

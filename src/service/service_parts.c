@@ -70,6 +70,11 @@ struct suppression *service_suppression(const struct service *service)
 	return service->suppression;
 }
 
+struct erasure_list *service_erasure_list(const struct service *service)
+{
+	return service->erasure_list;
+}
+
 struct company *service_company(const struct service *service)
 {
 	return service->company;
