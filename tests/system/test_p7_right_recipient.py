@@ -13,7 +13,8 @@ from needtoknow_testing.refusal import refusal_of, refused
 from needtoknow_testing.wire import connect_tls
 
 ROLES = ("booking", "recipient", "auditor", "rights", "admin")
-ROLE_OF = {"SharingService": "booking", "DeliveryService": "recipient", "AuditService": "auditor", "RegistryService": "admin"}
+ROLE_OF = {"SharingService": "booking", "DeliveryService": "recipient", "AuditService": "auditor", "RegistryService": "admin",
+           "RightsService": "rights"}
 METHODS = [method for service in protos.SERVICES for method in service.methods]
 # This version may serve more; these it must.
 SERVED = {"Share", "GetDisclosure", "ListDisclosures", "Explain", "Receive", "ListAssigned", "Fetch", "Acknowledge", "ListEntries",
