@@ -240,6 +240,39 @@ def test_art_19_who_is_away_is_still_to_be_told(world):
     assert [each.request_index for each in record(world, person.subject_id)[1].notifications] == [answer.receipt.ledger_index]
 
 
+def test_art_19_the_client_learns_who_was_told_of_a_restriction_and_of_an_erasure_and_what_they_answered(world):
+    person, recipient, desk = world.person(), world.recipient(), world.rights.rights
+
+    def notified():
+        return record(world, person.subject_id)[1].notifications
+
+    with recipient.receive() as stream:
+        shared = world.share(person, recipient)
+        stream.acknowledge(stream.delivery(shared.disclosure_id))
+        restricted = desk.Restrict(asked(rights.RestrictRequest, person.subject_id), timeout=20)
+        (told,) = notified()
+        assert told.kind == rights.NOTIFICATION_KIND_RESTRICTION and told.disclosure_id == shared.disclosure_id
+        assert [told.request_index, told.ledger_index] == [receipt.ledger_index for receipt in restricted.receipts]
+        lifted = desk.LiftRestriction(asked(rights.LiftRestrictionRequest, person.subject_id), timeout=20)
+        (told,) = notified()
+        assert told.kind == rights.NOTIFICATION_KIND_RESTRICTION_LIFTED and told.HasField("told_at")
+        assert [told.request_index, told.ledger_index] == [receipt.ledger_index for receipt in lifted.receipts]
+        erased = desk.Erase(asked(rights.EraseRequest, person.subject_id, cancel_bookings=True), timeout=20)
+        order = stream.withdrawal(shared.disclosure_id)
+        told = notified()[0]  # newest first
+        assert told.kind == rights.NOTIFICATION_KIND_DELETION and told.request_index == erased.receipt.ledger_index
+        assert told.ledger_index == order.receipt.ledger_index and told.recipient == f"Maison {recipient.recipient_id}"
+        assert told.answer == rights.NOTIFICATION_ANSWER_NONE
+        item = protos.delivery.DeletionItem(disclosure_id=shared.disclosure_id, outcome=protos.delivery.DELETION_OUTCOME_DELETED)
+        recipient.client.delivery.ConfirmDeletion(protos.delivery.ConfirmDeletionRequest(items=[item]), timeout=10)
+        told = notified()[0]
+        assert told.answer == rights.NOTIFICATION_ANSWER_DELETED and told.HasField("answered_at")
+    # What accounting law keeps is still told, as held; the rest is gone.
+    _, answer = record(world, person.subject_id)
+    assert answer.columns and all(each.held and each.HasField("keep_until") and each.keep_because for each in answer.columns)
+    assert "client.door_code" not in record_values(answer)
+
+
 @pytest.mark.parametrize("name, value, reason", [
     ("client.shoe_size", "43", "UNKNOWN_COLUMN"),
     ("client.email", "nobody", "BAD_VALUE"),
