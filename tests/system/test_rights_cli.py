@@ -1,0 +1,126 @@
+"""`needtoknow rights`: what the privacy desk types, and what it sends the client: text, JSON, CSV, a page."""
+
+import csv
+import io
+import json
+import os
+import stat
+import time
+
+import pytest
+
+from needtoknow_testing import protos
+from needtoknow_testing.cli import Cli, as_json
+from needtoknow_testing.page import Page
+from needtoknow_testing.rights import record
+
+rights = protos.rights
+ASKED = ("--channel", "letter", "--received", "-1m")
+MARKUP = "<b onclick=\"x()\">Ninon</b> & =fille"
+PHONE = "06 99 01 02 03"
+
+
+@pytest.fixture
+def desk(world):
+    return Cli(world.sandbox, "rights")
+
+
+def columns_file(directory, **changes):
+    columns = {"client.given_name": MARKUP, "client.family_name": "Sentinelle", "client.phone": PHONE,
+               "client.email": f"n{time.time_ns()}@courriel.example", "client.home_address": "3, rue Neuve, 44000 Nantes",
+               "client.door_code": "A12, \"B\""}
+    columns.update(changes)
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
+    writer.writerow(["column", "value"])
+    writer.writerows(columns.items())
+    path = directory / "client.csv"
+    path.write_text(out.getvalue())
+    return path, columns
+
+
+@pytest.fixture
+def client(desk, tmp_path):
+    """Registered from a file; the number and what was written."""
+    path, columns = columns_file(tmp_path)
+    answer = json.loads(desk.text("rights", "register", "--columns", str(path), "--origin", "direct", "--notice", "2026-05", *ASKED, "--json"))
+    assert answer["request_id"] and answer["receipt"]["ledger_index"] >= 0 and answer["carried_over"] == []
+    return answer["subject_id"], columns
+
+
+def test_art20_the_record_is_machine_readable(world, desk, client):
+    """The JSON is the contract's message, field by field; the CSV has the same columns."""
+    subject, columns = client
+    found = json.loads(desk.text("rights", "record", subject, *ASKED, "--format", "json"))
+    values = {each["column"]: each["value"] for each in found["columns"]}
+    assert {name: values[name] for name in columns} == columns
+    assert {each["origin"] for each in found["columns"] if each["column"] in columns} == {"DIRECT"}
+    assert found["subject_id"] == subject and found["notice"]["version"] == "2026-05"
+    _, answer = record(world, subject)
+    expected = as_json(answer)
+    for name in ("columns", "notice", "notifications"):
+        assert found[name] == expected[name], name
+    assert set(found) == {*expected, "subject_id", "request_id"}
+    table = desk.table("rights", "record", subject, *ASKED)
+    assert [row["column"] for row in table] == [each["column"] for each in found["columns"]]
+    assert {row["column"]: row["held"] for row in table} == {each["column"]: str(each["held"]).lower() for each in found["columns"]}
+
+
+@pytest.mark.parametrize("language, title", [("fr", "Les données personnelles que nous détenons sur vous"),
+                                             ("en", "The personal data that we have about you")])
+def test_art15_the_page_says_it_word_for_word(world, desk, client, tmp_path, language, title):
+    subject, columns = client
+    out = tmp_path / "page.html"
+    desk.run("rights", "record", subject, *ASKED, "--format", "html", "--language", language, "--out", str(out))
+    assert stat.S_IMODE(os.stat(out).st_mode) == 0o600
+    source = out.read_text()
+    assert "<b onclick" not in source and "{1}" not in source
+    page = Page(source)
+    assert page.language == language and page.headings[0] == (1, title)
+    cells = [row[1]["text"].strip() for row in page.grid(0)]
+    assert all(value in cells for value in columns.values()), cells
+    assert subject in page.text
+
+
+def test_art16_a_value_is_rectified_from_standard_input(world, desk, client):
+    subject, _ = client
+    words = ("rights", "rectify", subject, "--column", "client.phone", *ASKED)
+    assert b"Rectified" in desk.run(*words, "--value-file", "-", input=b"07 99 04 05 06\n").stdout
+    assert b"so already" in desk.run(*words, "--value-file", "-", input=b"07 99 04 05 06").stdout
+    text = desk.text("rights", "record", subject, *ASKED)
+    assert "07 99 04 05 06" in text and PHONE not in text
+    assert b"UNKNOWN_COLUMN" in desk.run("rights", "rectify", subject, "--column", "client.shoes", *ASKED, "--null", code=2).stderr
+
+
+def test_art21_an_objection_is_raised_and_lifted(world, desk):
+    person = world.person()
+    words = ("rights", "object", person.subject_id, "--purpose", "dpv:DirectMarketing", *ASKED)
+    assert "art. 21(2)" in desk.text(*words) or "art. 7(3)" in desk.text(*words)
+    assert desk.run(*words, "--lift").stderr == b""
+    assert b"NOT_OBJECTED" in desk.run(*words, "--lift", code=1).stderr
+    assert b"UNKNOWN_PURPOSE" in desk.run("rights", "object", person.subject_id, "--purpose", "dpv:Nonsense", *ASKED, code=1).stderr
+
+
+def test_art12_requests_are_listed_and_extended(world, desk, client):
+    subject, _ = client
+    (line,) = desk.lines("rights", "list", "--subject", subject)
+    assert (line["kind"], line["state"], line["channel"], line["subject_id"]) == ("REGISTER", "ANSWERED", "LETTER", subject)
+    assert [row["request_id"] for row in desk.table("rights", "list", "--subject", subject)] == [line["request_id"]]
+    assert subject in desk.text("rights", "list", "--subject", subject)
+    assert desk.lines("rights", "list", "--subject", subject, "--open") == []
+    said = desk.run("rights", "extend", line["request_id"], "--reason", "paper files", code=1).stderr
+    assert b"ALREADY_ANSWERED" in said
+    assert b"UNKNOWN_REQUEST" in desk.run("rights", "extend", "nothing-of-ours", "--reason", "paper files", code=1).stderr
+
+
+def test_what_is_wrong_is_said_before_anything_is_asked(world, desk, tmp_path):
+    assert b"--channel" in desk.run("rights", "object", "C1", code=2).stderr
+    assert b"none of account" in desk.run("rights", "restrict", "C1", "--channel", "pigeon", code=2).stderr
+    assert b"--overridden goes with --lift" in desk.run("rights", "object", "C1", *ASKED, "--overridden", code=2).stderr
+    assert b"--value-file" in desk.run("rights", "rectify", "C1", *ASKED, "--column", "client.phone", code=2).stderr
+    path = tmp_path / "bad.csv"
+    path.write_text("column,value\nclient.phone,1,2\n")
+    register = ("rights", "register", "--columns", str(path), "--origin", "website", "--notice", "1", *ASKED)
+    assert b"bad.csv:2: it has not two cells" in desk.run(*register, code=2).stderr
+    assert b"UNKNOWN_SUBJECT" in desk.run("rights", "record", "nobody-here", *ASKED, code=1).stderr
+    assert b"ROLE_NOT_ALLOWED" in Cli(world.sandbox, "booking").run("rights", "list", code=5).stderr
