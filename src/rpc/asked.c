@@ -75,8 +75,11 @@ enum step_result asked_ask(struct call *call)
 	repeat_ask(call, &asked->repeat);
 	asked->subject_row = (struct source_answer){ 0 };
 	asked->source_knows = asked->reused = false;
-	if (asked->subject_id)
+	if (asked->subject_id) {
 		call_key(call, KEY_SUBJECT, asked->subject_id, strlen(asked->subject_id), KEY_EXCLUSIVE);
+		/* Shares of one subject ride together: what one of them has added is read again. */
+		call_key(call, KEY_SUBJECT_SHARES, asked->subject_id, strlen(asked->subject_id), KEY_SHARED);
+	}
 	/* Of a registration it is the time alone that is wanted. */
 	batch_read(call, &asked_facts, asked, (struct cell[]){ cell_text(asked->subject_id ? asked->subject_id : "") });
 	return STEP_NEXT;

@@ -128,9 +128,11 @@ enum step_result proposal_gather(struct call *call, struct proposal *proposal)
 		return STEP_WAIT;
 	call_disregard(call);
 	conclude(proposal);
-	if (call->method->board)
-		call_key(call, KEY_SUBJECT, proposal->subject_id, strlen(proposal->subject_id),
-			!proposal->subject.known && !seen ? KEY_EXCLUSIVE : KEY_SHARED);
+	if (!call->method->board)
+		return STEP_NEXT;
+	call_key(call, KEY_SUBJECT, proposal->subject_id, strlen(proposal->subject_id),
+		!proposal->subject.known && !seen ? KEY_EXCLUSIVE : KEY_SHARED);
+	call_key(call, KEY_SUBJECT_SHARES, proposal->subject_id, strlen(proposal->subject_id), KEY_ADDED);
 	return STEP_NEXT;
 }
 

@@ -14,6 +14,7 @@
  */
 enum key_kind {
 	KEY_SUBJECT,
+	KEY_SUBJECT_SHARES, /* which disclosures it has */
 	KEY_RECIPIENT,
 	KEY_BOOKING, /* which disclosures it has */
 	KEY_DISCLOSURE,
