@@ -1,5 +1,5 @@
-"""Two hundred faults in a row under bookings, moves, cancellations, suspensions and lost phones; afterwards everything that is promised
-is held against what the clients saw and what the ledger says. checker/ has the parts, `check` runs it for longer."""
+"""Two hundred faults in a row under bookings, moves, cancellations, suspensions, lost phones, objections, restrictions and erasures;
+afterwards everything that is promised is held against what the clients saw and what the ledger says. checker/ has the parts, `check` runs it for longer."""
 
 import os
 import tempfile
@@ -11,7 +11,8 @@ from checker.run import Options, Run, new_seed
 FAULTS = 200
 # What a run must have seen for its silence to mean anything.
 HAPPENED = ["Share OK", "Reschedule OK", "Reassign OK", "Revoke OK", "SuspendRecipient OK", "ResumeRecipient OK", "RevokeDevice OK",
-            "Acknowledge OK", "ConfirmDeletion OK", "SHARED", "DELIVERED", "ACKNOWLEDGED", "RESCHEDULED", "REASSIGNED",
+            "Object OK", "LiftObjection OK", "Restrict OK", "LiftRestriction OK", "Erase OK", "OBJECTION_RAISED", "RESTRICTION_RAISED",
+            "RESTRICTION_LIFTED", "ERASED", "Acknowledge OK", "ConfirmDeletion OK", "SHARED", "DELIVERED", "ACKNOWLEDGED", "RESCHEDULED", "REASSIGNED",
             "REVOKED", "EXPIRED", "WITHDRAWN", "DELETION_CONFIRMED", "NEW", "REPEATED", "CORRECTED"]
 
 

@@ -8,14 +8,15 @@ import pytest
 
 from checker.checks import CHECKS, OWED, SECOND, breaches, commitment
 from checker.faults import KINDS, plan
-from checker.history import Arrival, Booking, Consistency, History, Line, Operation, Ordered, Proof, Told
+from checker.history import Arrival, Booking, Consistency, History, Line, Operation, Ordered, Proof, Restricted, Told
 from needtoknow_testing import tlog
 from needtoknow_testing.merkle import Frontier, root_of
 
 START = 1_800_000_000
-KEYS = {"C1": bytes(range(32)), "C2": bytes(range(32, 64))}
-PSEUDONYMS = {"C1": "01" * 16, "C2": "02" * 16}
+KEYS = {"C1": bytes(range(32)), "C2": bytes(range(32, 64)), "C3": bytes(range(64, 96))}
+PSEUDONYMS = {"C1": "01" * 16, "C2": "02" * 16, "C3": "03" * 16}
 DESK, ADMIN = "spiffe://x.example/booking/desk", "spiffe://x.example/admin/desk"
+PRIVACY, CARE = "spiffe://x.example/rights/privacy", "dpv:CustomerCare"
 SIGNER = tlog.Key("x.example/needtoknow", bytes(32))
 
 
@@ -25,7 +26,7 @@ class Story:
     def __init__(self):
         self.history = History(vkey=SIGNER.vkey, every_device=["each"])
         self.history.keys = {subject: [PSEUDONYMS[subject], key.hex()] for subject, key in KEYS.items()}
-        self.history.bookings = {f"B{number}": Booking(f"C{number}", {"client.door_code": [f"code {number}"]}) for number in (1, 2)}
+        self.history.bookings = {f"B{number}": Booking(f"C{number}", {"client.door_code": [f"code {number}"]}) for number in (1, 2, 3)}
         self.now, self.serial = START, 0
 
     def line(self, kind, train=None, **fields):
@@ -42,28 +43,28 @@ class Story:
         self.now += 1
         return operation
 
-    def shared(self, disclosure, recipient="any", booking="B1"):
+    def shared(self, disclosure, recipient="any", booking="B1", purpose=""):
         subject = self.history.bookings[booking].subject
         ref = hmac.new(KEYS[subject], booking.encode(), hashlib.sha256).hexdigest()
         return self.line("SHARED", disclosure=disclosure, recipient=recipient, actor=DESK, expires_at=(self.now + 1000) * SECOND,
-                         pseudonym=PSEUDONYMS[subject], booking_ref=ref)
+                         pseudonym=PSEUDONYMS[subject], booking_ref=ref, purpose=purpose)
 
     def told(self, disclosure, recipient="any", booking="B1", state="ACTIVE"):
         return Told(disclosure, booking, recipient, "at-once", state, (self.now + 1000) * SECOND, {"all": self.now * SECOND})
 
-    def share(self, disclosure, recipient="any", booking="B1"):
-        line = self.shared(disclosure, recipient, booking)
+    def share(self, disclosure, recipient="any", booking="B1", purpose=""):
+        line = self.shared(disclosure, recipient, booking, purpose)
         self.act("Share", DESK, [line], {"booking": booking, "recipient": recipient},
                  disclosures=[self.told(disclosure, recipient, booking)])
         return line
 
-    def deliver(self, disclosure, recipient="any", device="one", booking="B1", reason="NEW", delivery=None):
+    def deliver(self, disclosure, recipient="any", device="one", booking="B1", reason="NEW", delivery=None, purpose=""):
         """The entry, and what the app got of it."""
         self.serial += 1
         delivery, subject = delivery or f"delivery {self.serial}", self.history.bookings[booking].subject
         values = {"client.door_code": self.history.bookings[booking].values["client.door_code"][-1]}
         line = self.line("DELIVERED", disclosure=disclosure, recipient=recipient, device=device, release="all", fields=list(values),
-                         delivery=delivery, reason=reason, pseudonym=PSEUDONYMS[subject],
+                         delivery=delivery, reason=reason, pseudonym=PSEUDONYMS[subject], purpose=purpose,
                          commitment=commitment(KEYS[subject], delivery, values))
         self.history.arrivals.append(Arrival(self.now + 0.2, recipient, device, 1, delivery, disclosure, booking, "all", values, reason,
                                              line.index, line.leaf, (self.now + 1000) * SECOND))
@@ -93,6 +94,29 @@ class Story:
                              disclosures=[self.told(disclosure, state="REVOKED")])
         for device in holders:
             self.confirm(disclosure, device=device)
+        return operation
+
+    def right(self, kind, line, booking="B3", ends=(), reason="", purpose="", devices=(), **asked):
+        """A client's: its own line, what it ends (with the order to device one), or the devices that it tells."""
+        pseudonym = PSEUDONYMS[self.history.bookings[booking].subject]
+        lines = [self.line(line, pseudonym=pseudonym, purpose=purpose, actor=PRIVACY)]
+        for disclosure in ends:
+            lines.append(self.line("REVOKED", disclosure=disclosure, recipient="any", reason=reason, pseudonym=pseudonym,
+                                   actor=PRIVACY))
+            self.withdraw(disclosure, reason=reason)
+        if kind == "LiftObjection" and not purpose:
+            lines.append(self.line(line, pseudonym=pseudonym, basis="consent", actor=PRIVACY))
+        for disclosure, device in devices:
+            told = self.line(line, disclosure=disclosure, recipient="any", device=device, pseudonym=pseudonym, actor=PRIVACY)
+            self.history.restrictions.append(Restricted(
+                self.now + 0.2, "any", device, 1, disclosure, line == "RESTRICTION_LIFTED", told.index, told.leaf))
+            lines.append(told)
+        if "purpose" in asked or kind in ("Object", "LiftObjection"):
+            asked = {"purpose": purpose, **asked}
+        asked["subject"] = self.history.bookings[booking].subject
+        operation = self.act(kind, PRIVACY, lines if kind != "Erase" else lines[:1], asked)
+        for disclosure in ends:
+            self.confirm(disclosure)
         return operation
 
     def finish(self):
@@ -148,9 +172,36 @@ def good():
     story.confirm("interrupted", "each")
     resumed = story.line("RECIPIENT_CHANGED", recipient="each", reason="RESUMED", actor=ADMIN)
     story.act("ResumeRecipient", ADMIN, [resumed], {"recipient": "each"})
-    for disclosure, state in (("kept", "ACTIVE"), ("cancelled", "REVOKED"), ("interrupted", "SUSPENDED")):
-        story.act("GetDisclosure", DESK, [], {"disclosure": disclosure, "final": True}, disclosures=[story.told(disclosure, state=state)])
+    exercise_rights(story)
+    for disclosure, state in (("kept", "ACTIVE"), ("cancelled", "REVOKED"), ("interrupted", "SUSPENDED"), ("unwanted", "OBJECTED"),
+                              ("erased", "ERASED")):
+        booking = "B3" if disclosure in ("unwanted", "erased") else "B1"
+        story.act("GetDisclosure", DESK, [], {"disclosure": disclosure, "final": True},
+                  disclosures=[story.told(disclosure, booking=booking, state=state)])
     return story
+
+
+def exercise_rights(story):
+    """One objects, and changes their mind; is restricted, and no more; and is erased."""
+    story.share("unwanted", booking="B3", purpose=CARE)
+    story.acknowledge(story.deliver("unwanted", booking="B3", purpose=CARE))
+    story.share("erased", booking="B3")
+    story.acknowledge(story.deliver("erased", booking="B3"))
+    story.right("Object", "OBJECTION_RAISED", ends=["unwanted"], reason="OBJECTED", purpose=CARE)
+    story.history.operations.append(Operation("Share", DESK, story.now, {"booking": "B3", "recipient": "any"}, story.now + 0.5,
+                                              "FAILED_PRECONDITION OBJECTED", refused_index=len(story.history.lines)))
+    story.line("REFUSED", recipient="any", reason="OBJECTED", actor=DESK, pseudonym=PSEUDONYMS["C3"])
+    story.now += 1
+    story.right("LiftObjection", "OBJECTION_LIFTED", purpose=CARE)
+    story.line("CONSENT_WITHDRAWN", pseudonym=PSEUDONYMS["C3"], basis="consent", actor=PRIVACY)
+    story.right("Object", "OBJECTION_RAISED")
+    story.right("LiftObjection", "OBJECTION_LIFTED")
+    story.right("Restrict", "RESTRICTION_RAISED", devices=[("erased", "one")])
+    story.act("GetDisclosure", DESK, [], {"disclosure": "erased"}, disclosures=[story.told("erased", booking="B3", state="RESTRICTED")])
+    story.right("LiftRestriction", "RESTRICTION_LIFTED", devices=[("erased", "one")])
+    story.right("Erase", "ERASED", ends=["erased"], reason="ERASED")
+    story.line("ERASED", pseudonym=PSEUDONYMS["C3"], reason="DELETED", fields=["client.door_code"], actor="system")
+    story.now += 1
 
 
 def names(found):
@@ -336,17 +387,42 @@ def a_revoked_device_is_lost(history):
 
 
 def the_end_is_forgotten(history):
-    operation(history, "GetDisclosure", 1).disclosures[0].state = "ACTIVE"
+    operation(history, "GetDisclosure", 2).disclosures[0].state = "ACTIVE"
 
 
 def the_answer_is_stale(history):
-    read = operation(history, "GetDisclosure", 1)
+    read = operation(history, "GetDisclosure", 2)
     read.asked.pop("final")
     read.disclosures[0].state = "ACTIVE"
 
 
 def an_end_that_never_was(history):
     history.operations.append(Operation("Reschedule", DESK, START + 1, {"disclosure": "kept"}, START + 2, "FAILED_PRECONDITION REVOKED"))
+
+
+def an_objection_came_late(history):
+    asked = operation(history, "Object")
+    for line in history.lines:
+        if line.reason == "OBJECTED" and line.kind == "REVOKED":
+            line.at = int((asked.ended + 0.1) * SECOND)
+
+
+def an_erasure_without_a_receipt(history):
+    operation(history, "Erase").receipts = []
+
+
+def a_restriction_that_never_was(history):
+    read = operation(history, "GetDisclosure", 1)
+    read.asked.pop("final")
+    read.disclosures[0].state = "RESTRICTED"
+
+
+def a_restriction_without_an_entry(history):
+    history.restrictions[0].index = 0
+
+
+def a_restriction_for_a_lifting(history):
+    history.restrictions[0].lifted = True
 
 
 def an_answer_from_before(history):
@@ -451,10 +527,11 @@ def a_checkpoint_that_went_back(history):
 
 CLIENTS = {
     "no_ok_lost": [an_ok_is_lost, a_revocation_is_lost, an_acknowledgement_is_lost, a_confirmation_is_lost, a_suspension_came_late,
-                   a_suspension_is_lost, a_revoked_device_is_lost, the_end_is_forgotten],
-    "in_real_time": [the_answer_is_stale, an_end_that_never_was, an_answer_from_before, a_refusal_from_before],
+                   a_suspension_is_lost, a_revoked_device_is_lost, the_end_is_forgotten, an_objection_came_late,
+                   an_erasure_without_a_receipt],
+    "in_real_time": [the_answer_is_stale, a_restriction_that_never_was, an_end_that_never_was, an_answer_from_before, a_refusal_from_before],
     "no_value_without_an_entry": [a_value_without_an_entry, another_value, a_field_that_is_not_named, a_receipt_of_another_leaf,
-                                  an_order_without_an_entry],
+                                  an_order_without_an_entry, a_restriction_without_an_entry, a_restriction_for_a_lifting],
     "no_others_data": [anothers_client, anothers_delivery, anothers_device, anothers_booking, anothers_withdrawal],
     "no_effect_twice": [another_answer_to_the_same, one_entry_for_two],
     "nothing_late": [values_after_their_withdrawal, values_long_after_the_end],
@@ -521,6 +598,16 @@ def owed_confirmation(story):
     story.history.operations.pop()
 
 
+def owed_notice(story):
+    """The lifting is owed; that it was restricted, no more."""
+    story.share("held", booking="B1")
+    story.acknowledge(story.deliver("held"))
+    told = [("held", "one"), ("kept", "one"), ("kept", "two")]
+    story.right("Restrict", "RESTRICTION_RAISED", booking="B1", devices=told)
+    story.right("LiftRestriction", "RESTRICTION_LIFTED", booking="B1", devices=told)
+    story.history.restrictions = [each for each in story.history.restrictions if each.disclosure != "held"]
+
+
 def owed_correction(story):
     story.history.bookings["B2"].values["client.door_code"].append("code 3")
 
@@ -528,6 +615,7 @@ def owed_correction(story):
 @pytest.mark.parametrize("owed, check", [
     (owed_acknowledgement, "acknowledged_repeated_or_withdrawn"), (owed_delivery, "everything_happened"),
     (owed_expiry, "everything_happened"), (owed_withdrawal, "everything_happened"), (owed_confirmation, "everything_happened"),
+    (owed_notice, "everything_happened"),
     (owed_correction, "corrected")],
     ids=lambda each: getattr(each, "__name__", ""))
 def test_it_sees_what_is_still_owed(owed, check):

@@ -3,7 +3,8 @@
 The ledger is one line after the other, so it is the order in which everything took effect. Three things are asked of it: that it is
 an order that a service without faults could have made (`possible`), that it agrees with the clients' clocks (`in_real_time`: what was
 answered before something else was asked comes before it), and that the clients were told and given what is in it, all the rest. The
-first two together are linearizability of Share, Reschedule, Reassign, Revoke, SuspendRecipient and RevokeDevice against deliveries.
+first two together are linearizability of Share, Reschedule, Reassign, Revoke, SuspendRecipient, RevokeDevice, Object, Restrict and Erase
+against deliveries.
 """
 
 import bisect
@@ -15,10 +16,11 @@ from collections import defaultdict
 from needtoknow_testing.checkpoint import open_note
 from needtoknow_testing.merkle import Frontier, consistency_holds, inclusion_holds
 
+from . import rights
 from .history import NEVER
 
 SECOND = 1_000_000
-ENDS = {"EXPIRED", "REVOKED", "REASSIGNED", "ERASED"}
+ENDS = {"EXPIRED", "REVOKED", "REASSIGNED"}
 LATE = 10.0      # seconds: nobody may be given anything so long after its end, however slow the machine is
 OVERDUE = 8.0    # seconds after which what is due at the latest should have happened, when all is well again
 
@@ -32,8 +34,9 @@ WRITES = {
     "SuspendRecipient": {"RECIPIENT_CHANGED", "REVOKED", "WITHDRAWN"},
     "ResumeRecipient": {"RECIPIENT_CHANGED"},
     "RevokeDevice": {"RECIPIENT_CHANGED", "WITHDRAWN"},
+    **rights.WRITES,
 }
-ENDED = {"FAILED_PRECONDITION EXPIRED", "FAILED_PRECONDITION REVOKED", "FAILED_PRECONDITION SUSPENDED"}
+ENDED = {"FAILED_PRECONDITION EXPIRED", "FAILED_PRECONDITION REVOKED", "FAILED_PRECONDITION SUSPENDED", *rights.BARRED}
 # How each method may be refused by what the parties do to each other. Whatever else is answered is a defect.
 REFUSALS = {
     "Share": {"PERMISSION_DENIED RECIPIENT_SUSPENDED", "INVALID_ARGUMENT BAD_WINDOW"},
@@ -43,12 +46,14 @@ REFUSALS = {
     "Fetch": ENDED | {"FAILED_PRECONDITION NOT_DUE", "PERMISSION_DENIED RECIPIENT_SUSPENDED", "PERMISSION_DENIED DEVICE_REVOKED"},
     "Acknowledge": {"PERMISSION_DENIED RECIPIENT_SUSPENDED", "PERMISSION_DENIED DEVICE_REVOKED"},
 }
-STATES = {"EXPIRED": "EXPIRED", "REVOKED": "REVOKED", "REASSIGNED": "REVOKED", "ERASED": "ERASED"}
+for method, refusals in rights.REFUSALS.items():
+    REFUSALS[method] = REFUSALS.get(method, set()) | refusals
+STATES = {"EXPIRED": "EXPIRED", "REVOKED": "REVOKED", "REASSIGNED": "REVOKED"}
 
 
 def state_of(end):
     """The state that a disclosure has after the line that ended it."""
-    return "SUSPENDED" if end.reason == "SUSPENDED" else STATES[end.kind]
+    return "SUSPENDED" if end.reason == "SUSPENDED" else rights.STATES.get(end.reason, STATES[end.kind])
 
 
 class Ledger:
@@ -57,10 +62,13 @@ class Ledger:
     def __init__(self, history):
         self.lines = history.lines
         self.of_kind, self.of_disclosure, self.of_train = defaultdict(list), defaultdict(list), defaultdict(list)
+        self.of_subject = defaultdict(list)
         self.end, self.shared, self.acknowledged, self.confirmed, self.withdrawn = {}, {}, {}, {}, {}
         for line in self.lines:
             self.of_kind[line.kind].append(line)
             self.of_train[line.train].append(line)
+            if line.pseudonym:
+                self.of_subject[line.pseudonym].append(line)
             if line.disclosure:
                 self.of_disclosure[line.disclosure].append(line)
             if line.kind in ENDS:
@@ -156,10 +164,11 @@ def possible(history):
     yield from model.halves()
 
 
-class Model:
+class Model(rights.RightsModel):
     """The service as one reads about it: recipients, devices and disclosures, changed by one line at a time. A method a kind."""
 
     def __init__(self, history):
+        super().__init__()
         self.ledger = Ledger(history)
         self.gone = set()         # recipients that are suspended, (recipient, device)s that are revoked
         self.owner = {}           # {disclosure: recipient}
@@ -185,7 +194,7 @@ class Model:
         """Of a recipient of which each device gets everything, each counts for itself."""
         return (*what, line.device if line.recipient in self.every else "")
 
-    def _live(self, line):
+    def _alive(self, line):
         if line.disclosure not in self.owner:
             yield f"{line.disclosure} is not shared"
         elif line.disclosure in self.ends:
@@ -197,11 +206,12 @@ class Model:
         yield from self._once(line, line.disclosure)
         if line.recipient in self.gone:
             yield f"{line.recipient} is suspended"
+        yield from self.barred(line)
         self.owner[line.disclosure] = line.recipient
         self._window(line)
 
     def rescheduled(self, line):
-        yield from self._live(line)
+        yield from self._alive(line)
         self._window(line)
 
     def _window(self, line):
@@ -222,7 +232,8 @@ class Model:
         latest[line.device, line.train] = max((due, line.release), (later, release))
 
     def delivered(self, line):
-        yield from self._live(line)
+        yield from self._alive(line)
+        yield from self.barred(line)
         if line.at >= self.expires.get(line.disclosure, 0):
             yield f"{line.disclosure} has expired"
         if line.recipient in self.gone:
@@ -253,7 +264,7 @@ class Model:
         self.waiting.discard(self._place(line, line.delivery))
 
     def _end(self, line):
-        yield from self._live(line)
+        yield from self._alive(line)
         self.ends.setdefault(line.disclosure, line)
         # Whoever holds something of it is ordered to delete it by the same transaction.
         for device in sorted(self.holders.get(line.disclosure, ())):
@@ -264,6 +275,7 @@ class Model:
     def expired(self, line):
         if line.at < self.expires.get(line.disclosure, 0) and line.reason == "EXPIRED":
             yield f"{line.disclosure} ends {(self.expires[line.disclosure] - line.at) / SECOND} s early"
+        yield from self.kept(line)
         yield from self._end(line)
 
     def revoked(self, line):
@@ -297,6 +309,7 @@ class Model:
     def refused(self, line):
         if line.reason == "RECIPIENT_SUSPENDED" and line.recipient and line.recipient not in self.gone:
             yield f"{line.recipient} is not suspended"
+        yield from self.refused_by(line)
 
     def halves(self):
         """Reassign: never both, never neither. Its two halves are one transaction."""
@@ -336,7 +349,7 @@ def is_its_own(line, operation):
 
 def stale(operation, seen, ledger):
     """What an answer says of a disclosure's state must have been so at some moment while it was asked."""
-    if operation.outcome in ENDED:
+    if operation.outcome in ENDED and "disclosure" in operation.asked:
         yield from untrue(operation, operation.asked.get("disclosure"), operation.outcome.split()[-1], seen, ledger)
     for told in operation.disclosures if operation.ok else ():
         yield from untrue(operation, told.disclosure, told.state, seen, ledger)
@@ -344,7 +357,10 @@ def stale(operation, seen, ledger):
 
 def untrue(operation, disclosure, state, seen, ledger):
     end, until = ledger.end.get(disclosure), (operation.ended + 1) * SECOND
-    if state == "ACTIVE":
+    if state == "RESTRICTED":
+        if not rights.was_restricted(ledger, disclosure, until):
+            yield f"{describe(operation)} says that {disclosure} is restricted; nobody asked for that"
+    elif state == "ACTIVE":
         if end is not None and end.index <= seen:
             yield f"{describe(operation)} says that {disclosure} is active; its end {end.index} had been seen"
     elif state == "EXPIRED" and any(expiry <= until for expiry in ledger.expiries(disclosure)):
@@ -379,6 +395,7 @@ def no_value_without_an_entry(history):
         if line is None or (line.kind, line.disclosure, line.device, line.leaf) != (
                 "WITHDRAWN", order.disclosure, order.device, order.leaf):
             yield f"{order.recipient}/{order.device} was ordered to delete {order.disclosure} by entry {order.index}: {line}"
+    yield from rights.notices_agree(history, ledger)
 
 
 def no_others_data(history):
@@ -484,6 +501,10 @@ def lost_confirmation(operation, ledger):
         yield f"{describe(operation)} counted {operation.count}, the ledger has {found}"
 
 
+def lost_right(operation, ledger):
+    yield from rights.lost_right(operation, ledger, describe)
+
+
 def lost_read(operation, ledger):
     """What the last reading says, after everything, is what the ledger says, but for what ended since."""
     for told in operation.disclosures if operation.asked.get("final") else ():
@@ -495,7 +516,7 @@ def lost_read(operation, ledger):
 LOST = {
     "Share": lost_write, "Reschedule": lost_write, "Reassign": lost_reassign, "Revoke": lost_revoke, "PutRecipient": lost_write,
     "SuspendRecipient": lost_suspension, "RevokeDevice": lost_revoked_device, "Acknowledge": lost_acknowledgement,
-    "ConfirmDeletion": lost_confirmation, "GetDisclosure": lost_read,
+    "ConfirmDeletion": lost_confirmation, "GetDisclosure": lost_read, "Object": lost_right, "Erase": lost_right,
 }
 
 
@@ -615,6 +636,7 @@ def everything_happened(history):
             yield f"{line.recipient}/{device} was never told to delete {disclosure} (entry {line.index})"
         elif (disclosure, device) not in ledger.confirmed:
             yield f"{line.recipient}/{device} has not confirmed that it deleted {disclosure}"
+    yield from rights.told_of_restrictions(history, ledger)
 
 
 def corrected(history):

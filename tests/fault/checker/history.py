@@ -77,6 +77,19 @@ class Ordered:
 
 
 @dataclass
+class Restricted:
+    """What an app was told of a restriction (GDPR art. 18): to keep and not to use, or that it may again."""
+    at: float
+    recipient: str
+    device: str
+    stream: int
+    disclosure: str
+    lifted: bool
+    index: int
+    leaf: str
+
+
+@dataclass
 class Line:
     """An entry of the ledger."""
     index: int
@@ -97,6 +110,8 @@ class Line:
     pseudonym: str = ""
     booking_ref: str = ""
     commitment: str = ""
+    purpose: str = ""
+    basis: str = ""
 
 
 @dataclass
@@ -129,6 +144,7 @@ class History:
     operations: list = field(default_factory=list)
     arrivals: list = field(default_factory=list)
     orders: list = field(default_factory=list)
+    restrictions: list = field(default_factory=list)
     notes: list = field(default_factory=list)           # checkpoints that an auditor was given, in their order
     every_device: list = field(default_factory=list)    # recipients of which each device gets everything
     bookings: dict = field(default_factory=dict)        # {booking: Booking}
@@ -149,7 +165,8 @@ class History:
     def add(self, record):
         """By any thread."""
         with self._lock:
-            {Operation: self.operations, Arrival: self.arrivals, Ordered: self.orders, str: self.notes}[type(record)].append(record)
+            {Operation: self.operations, Arrival: self.arrivals, Ordered: self.orders, Restricted: self.restrictions,
+             str: self.notes}[type(record)].append(record)
 
     def save(self, path):
         with self._lock:
@@ -164,8 +181,8 @@ class History:
             operation.receipts = [tuple(each) for each in operation.receipts]
             operation.again = [[tuple(each) for each in receipts] for receipts in operation.again]
             operation.disclosures = [Told(**each) for each in operation.disclosures]
-        for name, kind in (("arrivals", Arrival), ("orders", Ordered), ("lines", Line), ("proofs", Proof),
-                           ("consistencies", Consistency)):
+        for name, kind in (("arrivals", Arrival), ("orders", Ordered), ("restrictions", Restricted), ("lines", Line),
+                           ("proofs", Proof), ("consistencies", Consistency)):
             found[name] = of(kind, name)
         found["bookings"] = {name: Booking(**each) for name, each in found["bookings"].items()}
         return cls(**found)

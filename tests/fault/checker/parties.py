@@ -12,10 +12,10 @@ from needtoknow_testing import company, protos
 from needtoknow_testing.client import Client, unique
 from needtoknow_testing.refusal import refusal_of
 
-from .history import NEVER, Arrival, Booking, Operation, Ordered, Told
+from .history import NEVER, Arrival, Booking, Operation, Ordered, Restricted, Told
 
 TRUST_DOMAIN = "maison-claire.example"
-SERVICES = ["at-once", "staged"]
+SERVICES = ["at-once", "staged", "contact"]
 TIMEOUT = 4.0  # seconds, an attempt
 # After these nobody knows whether it happened. Python's gRPC tells a broken stream in several ways.
 UNKNOWN = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "RESOURCE_EXHAUSTED", "ABORTED"}
@@ -319,6 +319,8 @@ class App(Party):
             for event in call:
                 if event.HasField("delivery"):
                     go_on = self.delivery(event.delivery, stream)
+                elif event.HasField("restriction"):
+                    go_on = self.restriction(event.restriction, stream)
                 else:
                     go_on = self.withdrawal(event.withdrawal, stream)
                 if not go_on or self.setting.over.is_set():
@@ -360,6 +362,11 @@ class App(Party):
                                  *receipt(withdrawal.receipt)))
         if self.good or self.dice.random() < 0.8:
             self.confirm([withdrawal.disclosure_id])
+        return self.good or self.dice.random() < 0.97
+
+    def restriction(self, restriction, stream):
+        self.history.add(Restricted(time.time(), self.recipient, self.device, stream, restriction.disclosure_id, restriction.lifted,
+                                    *receipt(restriction.receipt)))
         return self.good or self.dice.random() < 0.97
 
     def acknowledge(self, deliveries):

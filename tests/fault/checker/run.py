@@ -19,6 +19,7 @@ from needtoknow_testing.standby import Pair
 from needtoknow_testing.waiting import until
 
 from .checks import CHECKS, OWED, breaches
+from .desk import ACTIONS as RIGHTS, PrivacyDesk
 from .faults import Injector, Manager, plan
 from .history import Consistency, History, Line, Proof
 from .parties import Administrator, App, Auditor, BookingSystem, People, Setting
@@ -44,6 +45,7 @@ class Options:
     bookings: list = None        # what booking systems do; None: all
     administration: tuple = ("suspend", "revoke_device")
     every_device: list = field(default_factory=lambda: list(EVERY_DEVICE))
+    rights: tuple = tuple(RIGHTS)  # what the privacy desk does
     keep: Path = None            # where the evidence of a breach goes
 
 
@@ -147,7 +149,7 @@ class Run:
                 self.history.every_device.append(recipient)
         self.callers = [BookingSystem(self.setting, f"desk-{number}", list(RECIPIENTS), options.bookings)
                         for number in range(options.callers)]
-        self.others = [self.administrator, Auditor(self.setting)]
+        self.others = [self.administrator, Auditor(self.setting), PrivacyDesk(self.setting, self.callers, options.rights)]
         for recipient, devices in RECIPIENTS.items():
             for device in devices:
                 self._start_app(recipient, device)
@@ -268,7 +270,7 @@ def line(index, train, at, body):
         index, train.hex(), kind_name(entry), at, leaf_hash(body).hex(), entry.actor, entry.disclosure_id, entry.recipient_id,
         entry.device, entry.service, entry.release, list(entry.fields), entry.delivery_id,
         "" if entry.reason == 0 else reason_name(entry), protos.microseconds(entry.expires_at), entry.subject_pseudonym.hex(),
-        entry.booking_ref.hex(), entry.values_commitment.hex())
+        entry.booking_ref.hex(), entry.values_commitment.hex(), entry.purpose, entry.legal_basis)
 
 
 def every_nth(of, count):

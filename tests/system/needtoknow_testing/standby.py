@@ -134,7 +134,7 @@ class Pair:
     def _tell_the_daemon(self):
         sandbox = self.sandbox
         text = sandbox.config.read_text()
-        for role in ("state", "source", "audit"):
+        for role in ("state", "source", "rights", "audit"):
             one = self.primary.uri(f"needtoknow_{role}")
             assert one in text, f"{sandbox.config} has no {one}"
             text = text.replace(one, self.uri(f"needtoknow_{role}"))
