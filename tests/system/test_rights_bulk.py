@@ -6,15 +6,22 @@ import os
 import pty
 import signal
 import stat
+import subprocess
 import threading
+import time
 
 import grpc
 import pytest
 
+from needtoknow_testing import protos
+from needtoknow_testing.cli import Cli
 from needtoknow_testing.rights_desk import Desk, Refusal
 from needtoknow_testing.waiting import until
+from needtoknow_testing.world import World
 
-RECEIVED = ("--channel", "email", "--received", "2026-11-20T09:00:00+01:00")
+rights = protos.rights
+
+RECEIVED = ("--channel", "email", "--received", "2024-11-20T09:00:00+01:00")
 MARKETING = "dpv:DirectMarketing"
 
 
@@ -37,7 +44,7 @@ def test_p6_ten_thousand_objections_are_made_once_each(tmp_path):
         assert done == {"lines": 10_000, "done": 10_000, "done_before": 0, "same": 0, "refused": 0, "failed": 0, "left": 0,
                         "results": f"{path}.results.csv"}
         assert {request.subject_id for request in desk.asked} == {f"C{number:06}" for number in range(10_000)}
-        assert {(request.purpose, request.received_at.seconds) for request in desk.asked} == {(MARKETING, 1_795_161_600)}
+        assert {(request.purpose, request.received_at.seconds) for request in desk.asked} == {(MARKETING, 1_732_089_600)}
         results = results_of(path)
         assert stat.S_IMODE(os.stat(f"{path}.results.csv").st_mode) == 0o600
         assert sorted(int(row["line"]) for row in results) == list(range(2, 10_002))
@@ -152,8 +159,39 @@ def test_a_terminal_shows_how_far_it_is(tmp_path):
             try:
                 shown += os.read(leader, 4096).decode()
             except BlockingIOError:
-                threading.Event().wait(0.05)
+                time.sleep(0.02)
         gate.release(1_000)
         assert running.wait(60) == 0
         os.close(leader)
     assert "restricted [#" in shown and "of 300 lines" in shown
+
+
+def test_art21_art17_ten_thousand_objections_and_a_thousand_erasures_hold(tmp_path):
+    """By the real service, killed in between: the ledger has an entry for each and the register a line, no more."""
+    world = World.up(clients=10_000)
+    try:
+        desk = Cli(world.sandbox, "rights")
+        subjects = [subject for (subject,) in world.sandbox.query("SELECT subject_id FROM company.client ORDER BY subject_id LIMIT 10000")]
+        objections = tmp_path / "objections.csv"
+        objections.write_text("\n".join(["subject", *subjects]) + "\n")
+        words = ("rights", "object", "--file", str(objections), "--purpose", MARKETING, *RECEIVED)
+        running = subprocess.Popen([desk.binary, *words], env=desk.environment)
+        until(lambda: os.path.exists(f"{objections}.results.csv") and len(results_of(objections)) > 1_000, 60, "a thousand objections")
+        running.kill()
+        running.wait()
+        summary = json.loads(subprocess.run([desk.binary, *words, "--json"], env=desk.environment, stdout=subprocess.PIPE, check=True,
+                                            timeout=280).stdout)
+        assert summary["done"] + summary["done_before"] == len(subjects) and summary["done_before"] > 1_000
+        count = "SELECT count(*), count(DISTINCT subject_id) FROM needtoknow.{} WHERE kind = {}"
+        assert world.sandbox.query(count.format("rights_request", rights.RIGHTS_REQUEST_KIND_OBJECT)) == [(len(subjects),) * 2]
+        assert world.sandbox.query("SELECT count(DISTINCT subject_id) FROM needtoknow.right_in_force WHERE kind = 3") == [(len(subjects),)]
+
+        erasures = tmp_path / "erasures.csv"
+        erasures.write_text("\n".join(["subject", *subjects[:1_000]]) + "\n")
+        words = ("rights", "erase", "--file", str(erasures), "--cancel-bookings", *RECEIVED, "--json")
+        summary = json.loads(subprocess.run([desk.binary, *words], env=desk.environment, stdout=subprocess.PIPE, check=True,
+                                            timeout=280).stdout)
+        assert summary["done"] == 1_000
+        assert world.sandbox.query(count.format("right_in_force", 1)) == [(1_000, 1_000)]
+    finally:
+        world.down()
