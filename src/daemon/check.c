@@ -95,6 +95,7 @@ enum {
 	TARGET_STATE,
 	TARGET_SOURCE,
 	TARGET_AUDIT,
+	TARGET_RIGHTS, /* unless it is not configured */
 	TARGETS
 };
 
@@ -188,8 +189,8 @@ static void source_ask(struct target *target)
 		target->database, check->policy, check->configuration->strict_privileges, source_answered, target);
 }
 
-/* That it lets us in is enough. */
-static void audit_ask(struct target *target)
+/* That it lets us in is enough here; needtoknowd doctor looks at its rights. */
+static void let_in(struct target *target)
 {
 	target_done(target, CHECK_GOOD);
 }
@@ -222,10 +223,14 @@ static void connect_all(struct check *check)
 		[TARGET_STATE] = check->configuration->database.state,
 		[TARGET_SOURCE] = check->configuration->database.source,
 		[TARGET_AUDIT] = check->configuration->database.audit,
+		[TARGET_RIGHTS] = check->configuration->database.rights,
 	};
 	for (size_t i = 0; i < TARGETS; i++) {
 		struct target *target = &check->targets[i];
 		target->check = check;
+		target->done = !conninfos[i];
+		if (target->done)
+			continue;
 		target->database = database_new(check->loop,
 			&(struct database_config){
 				.name = "check",
@@ -248,7 +253,8 @@ enum check_result check_databases(
 		.targets = {
 			[TARGET_STATE] = { .name = "state", .ask = state_ask },
 			[TARGET_SOURCE] = { .name = "source", .ask = source_ask },
-			[TARGET_AUDIT] = { .name = "audit", .ask = audit_ask },
+			[TARGET_AUDIT] = { .name = "audit", .ask = let_in },
+			[TARGET_RIGHTS] = { .name = "rights", .ask = let_in },
 		},
 	};
 	if (!check.loop)

@@ -1,5 +1,6 @@
 #include "daemon/doctor_database.h"
 
+#include "daemon/doctor_company.h"
 #include "daemon/doctor_ledger.h"
 #include "daemon/doctor_rights.h"
 #include "daemon/doctor_source.h"
@@ -9,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#define DATABASES 3
+#define DATABASES 4
 #define OLDEST_SERVER 150000
 #define SECOND INT64_C(1000000)
 #define CLOCK_WARNING (1 * SECOND)
@@ -267,17 +268,20 @@ void doctor_databases(struct doctor *doctor)
 		{ .kind = DOCTOR_STATE, .about = "database.state", .conninfo = configuration->database.state },
 		{ .kind = DOCTOR_SOURCE, .about = "database.source", .conninfo = configuration->database.source },
 		{ .kind = DOCTOR_AUDIT, .about = "database.audit", .conninfo = configuration->database.audit },
+		{ .kind = DOCTOR_RIGHTS, .about = "database.rights", .conninfo = configuration->database.rights },
 	};
-	bool audit_apart = strcmp(configuration->database.audit, configuration->database.state) != 0;
-	size_t count = audit_apart ? DATABASES : DATABASES - 1;
-	databases[0].kinds = audit_apart ? 0 : DOCTOR_AUDIT;
-	for (size_t i = 0; i < count; i++) {
-		connect_to(doctor, &databases[i]);
+	if (strcmp(configuration->database.audit, configuration->database.state) == 0) {
+		databases[2].conninfo = NULL;
+		databases[0].kinds = DOCTOR_AUDIT;
+	}
+	for (size_t i = 0; i < DATABASES; i++) {
+		if (databases[i].conninfo)
+			connect_to(doctor, &databases[i]);
 		if (databases[i].connection)
 			examine_session(doctor, &databases[i]);
 	}
 	examine_sharing(doctor, databases);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < DATABASES; i++) {
 		if (*databases[i].role)
 			doctor_rights(doctor, &databases[i]);
 	}
@@ -285,6 +289,10 @@ void doctor_databases(struct doctor *doctor)
 		doctor_ledger(doctor, &databases[0]);
 	if (*databases[1].role)
 		doctor_source(doctor, &databases[1]);
-	for (size_t i = 0; i < count; i++)
+	if (*databases[3].role)
+		doctor_company(doctor, &databases[3], databases, 3);
+	else if (!databases[3].conninfo)
+		doctor_company_missing(doctor, databases[3].about);
+	for (size_t i = 0; i < DATABASES; i++)
 		PQfinish(databases[i].connection);
 }

@@ -9,7 +9,7 @@
 
 /*
  * The databases: do they answer, as whom, do they keep what they promise, is their clock ours; then what is particular
- * to each of them (doctor_rights.h, doctor_ledger.h, doctor_source.h).
+ * to each of them (doctor_rights.h, doctor_ledger.h, doctor_source.h, doctor_company.h).
  */
 void doctor_databases(struct doctor *doctor);
 
@@ -17,16 +17,17 @@ void doctor_databases(struct doctor *doctor);
 enum doctor_kind {
 	DOCTOR_STATE = 1,
 	DOCTOR_SOURCE = 2,
-	DOCTOR_AUDIT = 4
+	DOCTOR_AUDIT = 4,
+	DOCTOR_RIGHTS = 8 /* of which they know nothing: its grants are in the company's schema */
 };
 
 struct doctor_database {
-	enum doctor_kind kind;
 	const char *about; /* `database.state` */
 	const char *conninfo;
 	PGconn *connection; /* NULL: it does not answer */
-	char role[64], owner[64]; /* of schema needtoknow */
+	enum doctor_kind kind;
 	unsigned kinds; /* that connect with this role */
+	char role[64], owner[64]; /* of schema needtoknow */
 };
 
 /* The answer in text form, for PQclear(). NULL, and a finding: it did not answer, or refused. */

@@ -87,3 +87,26 @@ SELECT encode(p.digest, 'hex'), date_trunc('second', a.activated_at)::text, a.ac
 	EXISTS (SELECT FROM needtoknow.policy AS x WHERE x.digest = decode($1::text, 'hex'))
 FROM needtoknow.policy_activation AS a JOIN needtoknow.policy AS p ON p.policy_number = a.policy_number
 ORDER BY a.ledger_index DESC LIMIT 1;
+
+-- name: doctor_functions
+-- Of the company's functions in schema $1 ($2: their signatures): is it there, may this role look into the schema, may it execute it, has it
+-- its owner's rights; and who else may execute it of PUBLIC and the roles $3 to $5.
+SELECT w.signature, f.oid IS NOT NULL, coalesce(has_schema_privilege(n.oid, 'USAGE'), false),
+	coalesce(has_function_privilege(f.oid, 'EXECUTE'), false), coalesce(f.prosecdef, false),
+	CASE WHEN has_function_privilege('public', f.oid, 'EXECUTE') THEN 'PUBLIC' ELSE coalesce((SELECT string_agg(quote_ident(r.rolname), ', '
+		ORDER BY r.rolname) FROM pg_catalog.pg_roles AS r WHERE r.rolname IN ($3::text, $4::text, $5::text) AND r.rolname <> current_user
+		AND has_function_privilege(r.oid, f.oid, 'EXECUTE')), '') END
+FROM unnest($2::text[]) WITH ORDINALITY AS w(signature, place)
+LEFT JOIN pg_catalog.pg_namespace AS n ON n.nspname = $1::text
+LEFT JOIN pg_catalog.pg_proc AS f ON f.pronamespace = n.oid
+	AND f.proname || '(' || oidvectortypes(f.proargtypes) || ')' = w.signature
+ORDER BY w.place;
+
+-- name: doctor_functions_beyond
+-- What else this role may execute in the company's schema $1 (its own: $2), or anywhere with an owner's rights.
+SELECT f.oid::regprocedure::text
+FROM pg_catalog.pg_proc AS f JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
+WHERE n.nspname NOT LIKE 'pg\_%' AND n.nspname NOT IN ('information_schema', 'needtoknow') AND has_schema_privilege(n.oid, 'USAGE')
+	AND has_function_privilege(f.oid, 'EXECUTE') AND f.prorettype <> 'trigger'::regtype AND (f.prosecdef OR n.nspname = $1::text)
+	AND NOT (n.nspname = $1::text AND f.proname || '(' || oidvectortypes(f.proargtypes) || ')' = ANY ($2::text[]))
+ORDER BY 1 LIMIT 20;

@@ -87,7 +87,8 @@ def test_what_is_in_order_is_told_line_by_line(patient):
     assert {each["status"] for each in findings} <= {"ok", "warning"}
     assert all(set(each) == {"status", "about", "finding", "mend", "details"} for each in findings)
     assert {each["about"] for each in findings} == {
-        "configuration", "policy", "tls", "ledger", "state_dir", "database.state", "database.source", "database.audit", "retention",
+        "configuration", "policy", "tls", "ledger", "state_dir", "database.state", "database.source", "database.rights",
+        "database.audit", "retention",
         "listen", "metrics_listen"}
     said = "\n".join(each["finding"] for each in findings)
     for words in (r"expires in 89 days; for DNS:localhost", r"SHA-256 [0-9a-f]{64} is in force since", r"schema needtoknow is at version \d",
@@ -210,8 +211,8 @@ def test_a_missing_grant_is_named_and_mended(patient):
      "has EXECUTE on FUNCTION needtoknow.forget"),
     ("database.source", "GRANT UPDATE ON share.booking TO needtoknow_source", None, "has UPDATE on share.booking"),
     ("database.state", "GRANT CREATE ON SCHEMA needtoknow TO needtoknow_state", None, "has CREATE on SCHEMA needtoknow"),
-    ("database.state", "GRANT UPDATE (raised_at, kind) ON needtoknow.right_in_force TO needtoknow_state", None,
-     r"has UPDATE \(kind\) on needtoknow.right_in_force"),
+    ("database.state", "GRANT UPDATE (request_digest, request_key) ON needtoknow.request TO needtoknow_state", None,
+     r"has UPDATE \(request_key\) on needtoknow.request"),
 ])
 def test_a_grant_too_many_is_named_and_mended(patient, about, grant, undo, words):
     patient.sandbox.query(grant)
@@ -230,6 +231,40 @@ def test_a_column_that_no_policy_needs_is_named_and_mended(patient):
                                   r"REVOKE ALL ON \"share\".\"client\" FROM \"needtoknow_source\".*needtoknow policy grants")
     assert not rest
     patient.mend(finding)
+
+
+@pytest.mark.parametrize("change, words, mend", [
+    ("REVOKE EXECUTE ON FUNCTION share.contacts(text) FROM needtoknow_rights", r"needtoknow_rights may not execute share\.contacts\(text\)",
+     "^needtoknow policy grants .* --role needtoknow_source --rights-role needtoknow_rights"),
+    ("GRANT EXECUTE ON FUNCTION share.subject_record(text) TO PUBLIC", r"PUBLIC may execute share\.subject_record", "REVOKE ALL ON FUNCTION"),
+    ("GRANT EXECUTE ON FUNCTION share.contacts(text) TO needtoknow_source", r"needtoknow_source may execute share\.contacts",
+     "REVOKE ALL ON FUNCTION"),
+    ("ALTER FUNCTION share.notice_in_force() SECURITY INVOKER", r"share\.notice_in_force\(\) has its caller's rights", "SECURITY DEFINER"),
+    ("GRANT SELECT ON share.change_queue TO needtoknow_rights", "needtoknow_rights has SELECT on share.change_queue", "REVOKE SELECT"),
+    ("CREATE FUNCTION share.more() RETURNS int LANGUAGE sql RETURN 1", r"needtoknow_rights may execute share\.more\(\)",
+     "REVOKE ALL ON FUNCTION"),
+])
+def test_the_companys_functions_are_for_one_role_that_may_do_nothing_else(patient, change, words, mend):
+    patient.sandbox.query(change)
+    finding, rest = patient.finds("wrong", "database.rights", words, mend)
+    assert not rest
+    patient.mend(finding)
+    patient.sandbox.query("DROP FUNCTION IF EXISTS share.more()")
+
+
+def test_a_function_of_the_companys_that_is_not_there_or_takes_something_else(patient):
+    with patient.changed("ALTER FUNCTION share.erase(uuid, text, text[], boolean) RENAME TO forget;"
+                         "REVOKE ALL ON FUNCTION share.forget(uuid, text, text[], boolean) FROM needtoknow_rights",
+                         "ALTER FUNCTION share.forget(uuid, text, text[], boolean) RENAME TO erase;"
+                         "GRANT EXECUTE ON FUNCTION share.erase(uuid, text, text[], boolean) TO needtoknow_rights"):
+        patient.finds("wrong", "database.rights", r"there is no function share\.erase\(uuid, text, text\[\], boolean\)", "reference.sql")
+
+
+def test_without_a_connection_for_clients_rights_it_says_what_is_refused(patient):
+    line = next(line for line in patient.sandbox.config.read_text().splitlines() if line.strip().startswith("rights:"))
+    _, rest = patient.finds("warning", "database.rights", "it is not set", "--rights-role", code=OK,
+                            config=patient.rewritten(line + "\n", ""))
+    assert not rest
 
 
 def test_a_change_queue_that_may_not_be_used_is_named_and_mended(patient):

@@ -74,7 +74,7 @@ def test_p2_the_other_roles_read_nothing_of_the_companys(world):
 
 
 def test_p2_no_role_of_the_daemons_writes_the_companys_or_is_a_superuser(world):
-    for role in ("needtoknow_state", "needtoknow_source", "needtoknow_audit", "needtoknow_owner"):
+    for role in ("needtoknow_state", "needtoknow_source", "needtoknow_rights", "needtoknow_audit", "needtoknow_owner"):
         for statement in ("UPDATE company.client SET door_code = NULL", "DELETE FROM company.booking",
                           "INSERT INTO company.booking VALUES ('B', 'C', '', '')", "UPDATE share.client SET phone = ''"):
             error = try_to_read(world, role, statement)
@@ -88,7 +88,7 @@ def test_p2_the_daemon_connects_as_these_roles_alone(world):
     users = {row[0] for row in world.sandbox.query(
         "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'needtoknow%%' OR usename LIKE 'needtoknow%%'")}
     assert {"needtoknow_state", "needtoknow_source"} <= users
-    assert users <= {"needtoknow_state", "needtoknow_source", "needtoknow_audit"}
+    assert users <= {"needtoknow_state", "needtoknow_source", "needtoknow_rights", "needtoknow_audit"}
 
 
 @pytest.mark.parametrize("statement", [
@@ -97,7 +97,7 @@ def test_p2_the_daemon_connects_as_these_roles_alone(world):
     "ALTER TABLE needtoknow.ledger DISABLE TRIGGER ALL",
 ])
 def test_p2_no_serving_role_changes_the_ledger(world, statement):
-    for role in ("needtoknow_state", "needtoknow_source", "needtoknow_audit"):
+    for role in ("needtoknow_state", "needtoknow_source", "needtoknow_rights", "needtoknow_audit"):
         error = try_to_read(world, role, statement)
         assert isinstance(error, psycopg2.errors.InsufficientPrivilege), f"{role}: {statement}: {error}"
 
