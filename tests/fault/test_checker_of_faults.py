@@ -1,5 +1,6 @@
 """Two hundred faults in a row under bookings, moves, cancellations, suspensions, lost phones, objections, restrictions and erasures;
-afterwards everything that is promised is held against what the clients saw and what the ledger says. checker/ has the parts, `check` runs it for longer."""
+afterwards everything that is promised is held against what the clients saw and what the ledger says. checker/ has the parts, `check`
+runs it for longer."""
 
 import os
 import tempfile
@@ -11,9 +12,9 @@ from checker.run import Options, Run, new_seed
 FAULTS = 200
 # What a run must have seen for its silence to mean anything.
 HAPPENED = ["Share OK", "Reschedule OK", "Reassign OK", "Revoke OK", "SuspendRecipient OK", "ResumeRecipient OK", "RevokeDevice OK",
-            "Object OK", "LiftObjection OK", "Restrict OK", "LiftRestriction OK", "Erase OK", "OBJECTION_RAISED", "RESTRICTION_RAISED",
-            "RESTRICTION_LIFTED", "ERASED", "Acknowledge OK", "ConfirmDeletion OK", "SHARED", "DELIVERED", "ACKNOWLEDGED", "RESCHEDULED", "REASSIGNED",
-            "REVOKED", "EXPIRED", "WITHDRAWN", "DELETION_CONFIRMED", "NEW", "REPEATED", "CORRECTED"]
+            "Object OK", "LiftObjection OK", "Restrict OK", "LiftRestriction OK", "Erase OK", "Acknowledge OK", "ConfirmDeletion OK",
+            "SHARED", "DELIVERED", "ACKNOWLEDGED", "RESCHEDULED", "REASSIGNED", "REVOKED", "EXPIRED", "WITHDRAWN", "DELETION_CONFIRMED",
+            "OBJECTION_RAISED", "RESTRICTION_RAISED", "RESTRICTION_LIFTED", "ERASED", "NEW", "REPEATED", "CORRECTED"]
 
 
 def test_p1_p4_p6_p7_p8_every_promise_holds_through_two_hundred_faults():
