@@ -3,7 +3,6 @@
 #include "rpc/column_value.h"
 #include "rpc/methods.h"
 #include "rpc/notification.h"
-#include "rpc/released.h"
 #include "service/batch.h"
 #include "service/company.h"
 #include "service/refusal.h"
@@ -89,9 +88,10 @@ static void held_row(struct call *call, void *target, const PGresult *result, in
 {
 	struct rectify *rectify = target;
 	int64_t release = row_int(result, row, 5);
-	const struct policy_service *service = call->failed
-		? NULL
-		: released_service(call, (int)row_int(result, row, 3), row_text(result, row, 2, call));
+	/* Of a policy that this worker cannot read it is not known: a rectification does not wait for that. */
+	const struct policy *policy = rulebook_policy(service_rulebook(call->service), (int)row_int(result, row, 3));
+	const char *name = row_text(result, row, 2, call);
+	const struct policy_service *service = policy && name ? policy_service(policy, name) : NULL;
 	if (!rectify->held)
 		rectify->held = call_alloc(call, (size_t)row_int(result, row, 1) * sizeof *rectify->held);
 	if (!service || !rectify->held || release < 0 || (size_t)release >= service->release_count)

@@ -10,7 +10,9 @@ from needtoknow_testing.paths import POSTGRES_BIN
 from needtoknow_testing.refusal import refusal
 from needtoknow_testing.waiting import until
 from needtoknow_testing.world import World
-from needtoknow_testing import protos
+from needtoknow_testing import protos, rights
+
+REFUSED_VALUE = "refused-by-the-company-4711"
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +21,25 @@ def plain_world():
     world = World.up(preset="plain", config=lambda text: text.replace("log_level: info", "log_level: debug"))
     yield world
     world.down()
+
+
+def asked_for(world, owner):
+    """Registered, put right and told to the client: what went in and out for the privacy desk."""
+    typed = []
+    for _ in range(20):
+        token = os.urandom(8).hex()
+        columns = {"client.given_name": f"Aude-{token}", "client.family_name": f"Vigie-{token}", "client.phone": "01 99 00 12 34",
+                   "client.email": f"aude.{token}@courriel.example", "client.home_address": f"{token} rue Neuve, 44000 Nantes"}
+        _, answer = rights.register(world, columns)
+        code = f"nouveau-code-{token}"
+        rights.rectify(world, answer.subject_id, "client.door_code", code)
+        _, told = rights.record(world, answer.subject_id)
+        assert {code, *columns.values()} <= set(rights.record_values(told).values())
+        typed += [code, columns["client.given_name"], columns["client.family_name"], columns["client.email"]]
+    rights.record(world, owner.subject_id)
+    # What the company does not take is not kept either; it is looked for on our side alone.
+    refusal(rights.rectify, world, owner.subject_id, "client.email", REFUSED_VALUE)
+    return typed
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +78,7 @@ def sentinels(plain_world):
     with recipient.receive() as stream:
         stream.acknowledge(stream.delivery(expired.disclosure_id))
         stream.withdrawal(expired.disclosure_id, timeout=15)
-    found = []
+    found = asked_for(world, somebody())
     for person in people:
         for value in person.sentinels():
             # A copy may be a piece: of a long value look for pieces from all over it.
@@ -95,6 +116,7 @@ def test_p3_no_value_is_in_the_daemons_tables(plain_world, sentinels):
 
 
 def test_p3_no_value_is_in_the_log(plain_world, sentinels):
+    assert REFUSED_VALUE not in plain_world.sandbox.log()
     assert_absent(sentinels, plain_world.sandbox.log_path.read_bytes(), "the log")
 
 
