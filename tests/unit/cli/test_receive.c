@@ -52,7 +52,7 @@ static void scenario(const char *text)
 	"{\"streams\": [[{\"delivery\": \"d1\", \"disclosure\": \"D\", \"value\": \"Al\\u001b[31mice\"},"              \
 	"{\"delivery\": \"d2\", \"disclosure\": \"E\", \"release\": \"entry\", \"expires_in\": 0.2},"                  \
 	"{\"await\": \"acknowledged d2\"}, {\"withdrawal\": \"D\"}, {\"await\": \"confirmed D DELETED \"},"            \
-	"{\"restriction\": \"E\"}, {\"sleep\": 0.5}, {\"end\": 1}]]}"
+	"{\"restriction\": \"Z\"}, {\"sleep\": 0.5}, {\"end\": 1}]]}"
 
 static void test_for_people(void **state)
 {
@@ -67,7 +67,7 @@ static void test_for_people(void **state)
 	HAS(ran.out, "WITHDRAWAL booking B1, disclosure D: REVOKED, stop using it\n  1 delivery wiped from memory");
 	HAS(ran.out, "CONFIRMED disclosure D: needtoknow has recorded its deletion\n");
 	HAS(ran.out, "EXPIRED booking B1, disclosure E: its time is over, 1 delivery wiped from memory\n");
-	HAS(ran.out, "RESTRICTION disclosure E: keep it, do not use it");
+	HAS(ran.out, "RESTRICTION disclosure Z: keep it, do not use it");
 	LACKS(ran.out, "4711");
 	LACKS(ran.out, "\033");
 	/* Standard error tells of the connection, never of a value. */

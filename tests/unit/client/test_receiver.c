@@ -214,12 +214,12 @@ static void test_reconnects_and_loses_nothing(void **state)
 			      "[{\"delivery\": \"d1\", \"disclosure\": \"D\", \"cause\": \"REPEATED\"},"
 			      " {\"delivery\": \"d2\", \"disclosure\": \"D\"}, {\"await\": \"acknowledged d2\"}, "
 			      "{\"fail\": 13}],"
-			      "[{\"restriction\": \"D\"}]]}",
-				 (struct needtoknow_receiver_options){ 0 }, "restriction D"),
+			      "[{\"restriction\": \"Z\"}]]}",
+				 (struct needtoknow_receiver_options){ 0 }, "restriction Z"),
 		0);
 	assert_string_equal(told,
 		"connected\ndelivery d1 Alice\ndown UNAVAILABLE, soon\n"
-		"delivery d2 Alice\ndown INTERNAL, soon\nrestriction D\n");
+		"delivery d2 Alice\ndown INTERNAL, soon\nrestriction Z\n");
 	char log[2048];
 	ask("/test/Log", "", log, sizeof log);
 	assert_non_null(strstr(log, "acknowledged d1"));
@@ -269,12 +269,12 @@ static void test_holds_and_wipes(void **state)
 		     "\"release\": \"entry\"},"
 		     "{\"delivery\": \"f1\", \"disclosure\": \"F\", \"expires_in\": 1.5}, {\"withdrawal\": \"E\"}, "
 		     "{\"withdrawal\": \"E\"},"
-		     "{\"sleep\": 1.8}, {\"restriction\": \"D\"}]]}",
-			(struct needtoknow_receiver_options){ .keep = 1 }, "restriction D"),
+		     "{\"sleep\": 1.8}, {\"restriction\": \"Z\"}]]}",
+			(struct needtoknow_receiver_options){ .keep = 1 }, "restriction Z"),
 		0);
 	assert_string_equal(told,
 		"connected\ndelivery d1 Alice\ndelivery d2 Alicia\ndelivery e1 Alice\ndelivery e2 Alice\n"
-		"delivery f1 Alice\nwithdrawal E, 2 wiped\nconfirmed E\nexpiry F B1, 1 wiped\nrestriction D\n");
+		"delivery f1 Alice\nwithdrawal E, 2 wiped\nconfirmed E\nexpiry F B1, 1 wiped\nrestriction Z\n");
 	needtoknow_receiver_visit(receiver, count_held, held);
 	assert_string_equal(held, "d2=Alicia ");
 	finish();
@@ -310,12 +310,12 @@ static void test_the_latest_times_hold(void **state)
 		     "\"expires_at\": 2000000100},"
 		     "{\"delivery\": \"d1\", \"disclosure\": \"D\", \"cause\": \"REPEATED\", \"ends_at\": 2000000500, "
 		     "\"expires_at\": 2000000600},"
-		     "{\"restriction\": \"D\"}]]}",
-			(struct needtoknow_receiver_options){ .keep = 1 }, "restriction D"),
+		     "{\"restriction\": \"Z\"}]]}",
+			(struct needtoknow_receiver_options){ .keep = 1 }, "restriction Z"),
 		0);
 	assert_string_equal(told,
 		"connected\ndelivery d1 Alice\ndelivery d2 Alice\ndelivery e1 Alice\ndelivery d1 Alice\nrestriction "
-		"D\n");
+		"Z\n");
 	needtoknow_receiver_visit(receiver, time_held, held);
 	assert_string_equal(held,
 		"d2 until 2000000600 of 2000000500 e1 until 2000000100 of 2000000000 "
@@ -335,11 +335,11 @@ static void test_wiped_too_early_comes_again(void **state)
 		     "{\"sleep\": 0.6},"
 		     "{\"delivery\": \"d1\", \"disclosure\": \"D\", \"cause\": \"REPEATED\", \"ends_at\": 2000000500, "
 		     "\"expires_at\": 2000000600},"
-		     "{\"restriction\": \"D\"}]]}",
-			(struct needtoknow_receiver_options){ .keep = 1 }, "restriction D"),
+		     "{\"restriction\": \"Z\"}]]}",
+			(struct needtoknow_receiver_options){ .keep = 1 }, "restriction Z"),
 		0);
 	assert_string_equal(
-		told, "connected\ndelivery d1 Alice\nexpiry D B1, 1 wiped\ndelivery d1 Alice\nrestriction D\n");
+		told, "connected\ndelivery d1 Alice\nexpiry D B1, 1 wiped\ndelivery d1 Alice\nrestriction Z\n");
 	needtoknow_receiver_visit(receiver, time_held, held);
 	assert_string_equal(held, "d1 until 2000000600 of 2000000500 ");
 	finish();
@@ -351,10 +351,27 @@ static void test_expires_by_the_servers_clock(void **state)
 	(void)state;
 	assert_int_equal(play("{\"ahead\": 86400, \"streams\": [["
 			      "{\"delivery\": \"d1\", \"disclosure\": \"D\", \"expires_in\": 0.3}, {\"sleep\": 0.6}, "
-			      "{\"restriction\": \"D\"}]]}",
-				 (struct needtoknow_receiver_options){ .keep = 1 }, "restriction D"),
+			      "{\"restriction\": \"Z\"}]]}",
+				 (struct needtoknow_receiver_options){ .keep = 1 }, "restriction Z"),
 		0);
-	assert_string_equal(told, "connected\ndelivery d1 Alice\nexpiry D B1, 1 wiped\nrestriction D\n");
+	assert_string_equal(told, "connected\ndelivery d1 Alice\nexpiry D B1, 1 wiped\nrestriction Z\n");
+	finish();
+}
+
+/* GDPR art. 18: kept beyond its time, told once, and handed out to nobody. */
+static void test_keeps_what_is_restricted(void **state)
+{
+	char held[512] = "";
+	(void)state;
+	assert_int_equal(play("{\"streams\": [["
+			      "{\"delivery\": \"d1\", \"disclosure\": \"D\", \"expires_in\": 0.5}, "
+			      "{\"await\": \"acknowledged d1\"}, {\"restriction\": \"D\"}, {\"restriction\": \"D\"}, "
+			      "{\"sleep\": 1}, {\"restriction\": \"Z\"}]]}",
+				 (struct needtoknow_receiver_options){ .keep = 1 }, "restriction Z"),
+		0);
+	assert_string_equal(told, "connected\ndelivery d1 Alice\nrestriction D\nrestriction Z\n");
+	needtoknow_receiver_visit(receiver, time_held, held);
+	assert_string_equal(held, "");
 	finish();
 }
 
@@ -393,6 +410,7 @@ int main(void)
 		cmocka_unit_test_setup(test_until_empty_gives_up, reset),
 		cmocka_unit_test_setup(test_holds_and_wipes, reset),
 		cmocka_unit_test_setup(test_the_latest_times_hold, reset),
+		cmocka_unit_test_setup(test_keeps_what_is_restricted, reset),
 		cmocka_unit_test_setup(test_wiped_too_early_comes_again, reset),
 		cmocka_unit_test_setup(test_expires_by_the_servers_clock, reset),
 		cmocka_unit_test_setup(test_retained_says_why, reset),
