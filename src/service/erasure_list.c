@@ -31,6 +31,7 @@ struct erasure_list {
 		GATE_MISSING, /* what the list has, the database has not */
 		GATE_UNREADABLE,
 	} gate;
+	uint64_t connection; /* counts how often the database was reached */
 	bool checking, looking, complained;
 	int64_t check_at, look_at; /* loop time */
 	uint64_t missing;
@@ -42,6 +43,7 @@ struct erasure_list {
 	int64_t seen_index; /* of the last row that a look has found */
 	bool writing;
 	struct erasure_line *batch;
+	size_t batch_found; /* how many of `found` are in it; a look may add more meanwhile */
 };
 
 static void tick(void *context);
@@ -96,6 +98,7 @@ struct check {
 	struct erasure_list *list;
 	uint64_t asked, known;
 	bool answered;
+	uint64_t connection; /* of which it was asked */
 };
 
 static void known_row(struct call *call, void *target, const PGresult *result, int row)
@@ -131,6 +134,8 @@ static enum step_result check_answer(struct call *call)
 	char why[300];
 	if (call->awaited)
 		return STEP_WAIT;
+	if (check->connection != check->list->connection)
+		return STEP_DONE; /* it was reached again meanwhile, and is asked again */
 	check->answered = true;
 	check->list->missing = check->asked - check->known;
 	snprintf(why, sizeof why,
@@ -146,7 +151,7 @@ static void check_release(struct call *call)
 	const struct check *check = call->state;
 	struct erasure_list *list = check->list;
 	list->checking = false;
-	list->check_at = loop_now(service_loop(list->service)) + (check->answered ? RETRY_INTERVAL : TICK);
+	list->check_at = loop_now(service_loop(list->service)) + (check->answered ? RETRY_INTERVAL : 0);
 }
 
 static const struct method check_method = {
@@ -154,25 +159,40 @@ static const struct method check_method = {
 	.release = check_release,
 };
 
-static void start_check(struct erasure_list *list)
+/* How many the file has, as it is now; false: it cannot be read. */
+static bool read_file(struct erasure_list *list, size_t *count)
 {
 	char error[300];
-	size_t count;
-	if (list->checking || list->writing)
-		return;
-	if (erasure_file_read(list->file, error, sizeof error)) {
+	*count = 0;
+	if (!list->writing && erasure_file_read(list->file, error, sizeof error)) {
 		move_gate(list, GATE_UNREADABLE, error);
-		return;
+		return false;
 	}
-	erasure_file_lines(list->file, &count);
+	erasure_file_lines(list->file, count);
+	return true;
+}
+
+/* Another database may be in the place of the one that said that it has them all. */
+static void shut(struct erasure_list *list)
+{
+	if (list->gate == GATE_OPEN || list->gate == GATE_SHUT)
+		move_gate(list, GATE_SHUT, "our own database has not said yet whether it has all erasures");
+}
+
+static void start_check(struct erasure_list *list)
+{
+	size_t count;
+	if (list->checking || !read_file(list, &count))
+		return;
 	if (!count) {
 		move_gate(list, GATE_OPEN, "");
 		return;
 	}
+	shut(list);
 	struct call *call = call_new_own(list->service, &check_method);
 	struct check *check = call_alloc(call, sizeof *check);
 	assert(check);
-	*check = (struct check){ .list = list };
+	*check = (struct check){ .list = list, .connection = list->connection };
 	call->state = check;
 	list->checking = true;
 	call_run(call);
@@ -183,6 +203,7 @@ void erasure_list_reached(struct erasure_list *list)
 	if (!list->file)
 		list->file = erasure_file_new(
 			service_config(list->service)->state_dir, service_secret(list->service, SECRET_ERASURE_LIST));
+	list->connection++;
 	list->seen_index = -1;
 	list->look_at = 0;
 	list->check_at = 0;
@@ -193,11 +214,11 @@ void erasure_list_reached(struct erasure_list *list)
 
 void erasure_list_lost(struct erasure_list *list)
 {
-	size_t count = 0;
-	if (list->file)
-		erasure_file_lines(list->file, &count);
+	size_t count;
+	if (!list->file || list->reapplying || !read_file(list, &count))
+		return;
 	if (count)
-		move_gate(list, GATE_SHUT, "our own database has not said yet whether it has all erasures");
+		shut(list);
 }
 
 int erasure_list_all(struct erasure_list *list, const struct erasure_line **lines, size_t *count)
@@ -323,7 +344,8 @@ static void finish(struct erasure_list *list, bool durable)
 	struct erasure_note *note;
 	list->writing = false;
 	if (durable) {
-		list->found_count = 0;
+		list->found_count -= list->batch_found;
+		memmove(list->found, list->found + list->batch_found, list->found_count * sizeof *list->found);
 		list->complained = false;
 	}
 	while ((note = list->under_way)) {
@@ -375,7 +397,7 @@ static void start_write(struct erasure_list *list)
 	mem_free(list->batch);
 	list->batch = mem_calloc(count + 1, sizeof *list->batch);
 	memcpy(list->batch, list->found, list->found_count * sizeof *list->batch);
-	count = list->found_count;
+	count = list->batch_found = list->found_count;
 	while ((note = list->waiting)) {
 		DL_DELETE(list->waiting, note);
 		DL_APPEND(list->under_way, note);
