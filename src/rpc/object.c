@@ -1,3 +1,4 @@
+#include "base/fault.h"
 #include "pure/decision.h"
 #include "pure/purpose.h"
 #include "rpc/change.h"
@@ -302,6 +303,7 @@ static enum step_result object_reply(struct call *call)
 			ending_committed(call, &object->page->all[i]);
 	suppression_wake(service_suppression(call->service));
 	if (has_more(object)) {
+		fault_point("object.page");
 		object->raised = true;
 		object->from = object->page->all[CHANGE_MAX - 1].disclosure.shared_index + 1;
 		object->earlier_withdrawn = object->withdrawn_count;
