@@ -229,8 +229,9 @@ RETURN letter || lpad(n::text, greatest(6, length(n::text)), '0');
 
 -- All that a client's file and bookings hold, as the contract names it, in PostgreSQL's text form. The
 -- district follows from the address. A booking's column has a value for each booking: JSON, by booking number.
+-- Without a search_path of its own it becomes part of the statement that calls it, which a retention period asks of many.
 CREATE FUNCTION company.values_of(subject text) RETURNS TABLE (place int, column_name text, value text)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE AS $$
 	SELECT line.*
 	FROM company.client AS c
 	LEFT JOIN LATERAL (

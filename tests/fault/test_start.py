@@ -243,6 +243,17 @@ def test_p2_rights_beyond_the_policys_stop_the_start(installation, world):
         world.sandbox.query("REVOKE SELECT (iban) ON share.client FROM needtoknow_source")
 
 
+def test_check_says_that_the_connection_for_clients_rights_does_not_answer(installation, world):
+    world.sandbox.query("ALTER ROLE needtoknow_rights NOLOGIN")
+    try:
+        status, said = installation.run("check", "--config", str(installation.config))
+    finally:
+        world.sandbox.query("ALTER ROLE needtoknow_rights LOGIN")
+    assert status == 3 and re.search("database.rights: .*needtoknow_rights", said), said
+    status, said = installation.run("check", "--config", str(installation.config))
+    assert status == 0, said
+
+
 def test_without_the_migrations_nothing_starts(installation, world):
     """A database that is not ours: said, not created."""
     world.sandbox.query("CREATE DATABASE empty")

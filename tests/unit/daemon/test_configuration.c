@@ -92,6 +92,7 @@ static void test_what_is_left_out_has_the_default_that_is_told(void **state)
 	assert_string_equal(configuration->database.state, "host=a dbname=b");
 	assert_string_equal(configuration->database.source, "postgresql://c/d");
 	assert_string_equal(configuration->database.audit, "host=a dbname=b");
+	assert_null(configuration->database.rights);
 	assert_int_equal(configuration->ledger.signing_key_count, 1);
 	assert_int_equal(configuration->workers, 1);
 	assert_int_equal(configuration->log_level, LOG_LEVEL_INFO);
