@@ -56,7 +56,7 @@ def test_each_role_comes_over_tls_and_from_where_it_belongs(patroni):
     for line in patroni["postgresql"]["pg_hba"]:
         kind, database, role, rest = line.split(None, 3)
         roles[role] = (kind, database, rest.split()[0])
-    for role in ("state", "source", "audit", "owner"):
+    for role in ("state", "source", "rights", "audit", "owner"):
         kind, database, address = roles[f"needtoknow_{role}"]
         assert kind == "hostssl" and database == "company" and address.endswith(("/24", "/32"))
     assert not any(kind == "host" for kind, *_ in roles.values())
