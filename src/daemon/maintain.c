@@ -312,6 +312,17 @@ static int clear_table(struct run *run, const char *table, const struct statemen
 	return 0;
 }
 
+/* Whose requests they were (GDPR art. 12 to 22); the register keeps what was asked, and when it was answered. */
+static int clear_register(struct run *run, const struct policy_period *period)
+{
+	uint64_t count, keep = period->keep > 0 ? (uint64_t)period->keep : 1;
+	if (each_page(run, "needtoknow.rights_request", &sql_maintain_clear_register, keep, "register", &count) != 0)
+		return -1;
+	fprintf(run->out, "register: %" PRIu64 " that were answered over %s ago %s their client and request id\n",
+		count, period->text, done(run, "lost", "to lose"));
+	return 0;
+}
+
 static int clear_ended(struct run *run, const struct policy_period *period)
 {
 	char keep[NUMBER_SIZE];
@@ -345,6 +356,8 @@ static int clear_old(struct run *run)
 		return -1;
 	}
 	int status = clear_ended(run, &policy_retention(policy)->disclosures);
+	if (clear_register(run, &policy_retention(policy)->disclosures) != 0)
+		status = -1;
 	policy_free(policy);
 	return status;
 }

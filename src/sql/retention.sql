@@ -127,15 +127,30 @@ cleared AS (
 	WHERE r.ctid = ANY (ARRAY(SELECT f.ctid FROM found AS f)) AND $4::boolean)
 SELECT count(*) FROM found AS f;
 
+-- name: maintain_clear_register
+-- On pages from $2 to before $3: whose a request of the register was, where it was answered over $1 microseconds ago.
+WITH found AS MATERIALIZED (
+	SELECT r.ctid FROM needtoknow.rights_request AS r
+	WHERE r.ctid >= format('(%s,0)', $2::bigint)::tid AND r.ctid < format('(%s,0)', $3::bigint)::tid
+		AND r.answered_at < statement_timestamp() - $1::bigint * interval '1 microsecond' AND r.state <> 1
+		AND (r.subject_id IS NOT NULL OR r.request_id IS NOT NULL)),
+cleared AS (
+	UPDATE needtoknow.rights_request AS r SET subject_id = NULL, request_id = NULL,
+		extended_because = CASE WHEN r.extended_because IS NOT NULL THEN '' END
+	WHERE r.ctid = ANY (ARRAY(SELECT f.ctid FROM found AS f)) AND $4::boolean)
+SELECT count(*) FROM found AS f;
+
 -- name: maintain_remove_requests
 -- On pages from $2 to before $3: requests that are $1 days old and whose disclosures have all ended. The id of one is free again; a Share's
--- stays taken as long as its disclosure's row.
+-- stays taken as long as its disclosure's row, a client's as long as the register has it.
 WITH found AS MATERIALIZED (
 	SELECT q.ctid FROM needtoknow.request AS q
 	WHERE q.ctid >= format('(%s,0)', $2::bigint)::tid AND q.ctid < format('(%s,0)', $3::bigint)::tid
 		AND q.recorded_at < statement_timestamp() - make_interval(days => $1::integer)
 		AND NOT EXISTS (SELECT FROM unnest(q.disclosure_ids) AS i(disclosure_id)
 			CROSS JOIN LATERAL (SELECT x.state FROM needtoknow.disclosure AS x WHERE x.disclosure_id = i.disclosure_id OFFSET 0) AS d
-			WHERE d.state = 1)),
+			WHERE d.state = 1)
+		AND NOT EXISTS (SELECT FROM needtoknow.rights_request AS a WHERE a.request_key = q.request_key AND a.request_id IS NOT NULL
+			OFFSET 0)),
 gone AS (DELETE FROM needtoknow.request AS q WHERE q.ctid = ANY (ARRAY(SELECT f.ctid FROM found AS f)) AND $4::boolean)
 SELECT count(*) FROM found AS f;

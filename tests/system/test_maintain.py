@@ -270,6 +270,31 @@ def test_a_request_id_is_free_again_after_30_days_and_not_while_what_it_made_liv
     assert left() == [2, 3]
 
 
+def test_the_register_forgets_whose_an_answered_request_was_and_its_request_id_lives_as_long(scratch):
+    scratch.policy(disclosures="60d")
+    scratch.append(10)
+
+    def asked(key, answered_days, state=2):
+        scratch.query("INSERT INTO needtoknow.rights_request (request_key, ledger_index, caller, request_id, subject_id, kind, channel,"
+                      " received_at, began_at, due_at, extended_because, state, answered_at)"
+                      " SELECT %s::uuid, 3, 'desk', 'r', 'C1', 4, 1, t, t, t, 'many', %s, CASE WHEN %s <> 1 THEN t END"
+                      " FROM (SELECT clock_timestamp() - make_interval(days => %s) AS t) AS x", f"{key:032x}", state, state, answered_days)
+        scratch.query("INSERT INTO needtoknow.request SELECT %s::uuid, decode(repeat('ab', 16), 'hex'), '{}', '{3}',"
+                      " clock_timestamp() - make_interval(days => %s)", f"{key:032x}", answered_days)
+    for key, days, state in ((1, 61, 2), (2, 59, 2), (3, 61, 3), (4, 400, 1)):
+        asked(key, days, state)
+    number = lambda key: int(str(key).replace("-", ""), 16)
+    named = lambda: [number(key) for (key,) in scratch.query(
+        "SELECT request_key FROM needtoknow.rights_request WHERE (subject_id, request_id, extended_because) = ('C1', 'r', 'many') ORDER BY 1")]
+    kept = lambda: [number(key) for (key,) in scratch.query("SELECT request_key FROM needtoknow.request ORDER BY 1")]
+    assert "register: 2 that were answered over 60d ago to lose their client and request id" in scratch.maintain("--dry-run").stdout
+    assert named() == kept() == [1, 2, 3, 4]
+    assert "register: 2 that were answered over 60d ago lost their client and request id" in scratch.maintain().stdout
+    assert named() == kept() == [2, 4], "what is not answered yet, or not long ago, is whose it was"
+    assert scratch.query("SELECT DISTINCT kind, subject_id, request_id, extended_because FROM needtoknow.rights_request"
+                         " WHERE request_id IS NULL") == [(4, None, None, "")]
+
+
 # The command.
 
 def test_a_dry_run_says_the_same_and_changes_nothing(scratch):
