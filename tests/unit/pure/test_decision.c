@@ -31,6 +31,9 @@ static const struct expected {
 	{ "SUSPENDED", GRPC_FAILED_PRECONDITION },
 	{ "NOT_DUE", GRPC_FAILED_PRECONDITION },
 	{ "NOT_WITHDRAWN", GRPC_FAILED_PRECONDITION },
+	/* and of RightsService. */
+	{ "NO_RIGHT_TO_OBJECT", GRPC_FAILED_PRECONDITION },
+	{ "ACTIVE_BOOKINGS", GRPC_FAILED_PRECONDITION },
 };
 
 static const struct expected *find(const char *name)
