@@ -80,24 +80,32 @@ static enum step_result erase_ask(struct call *call)
 	return STEP_NEXT;
 }
 
-static bool counted_before(const struct change *live, size_t place)
+/* The booking that would be cancelled; NULL: none. A newsletter is withdrawn without being asked about; somebody who is
+ * to come to the client's is not. Where it is not known what it is, it is taken for a booking. */
+static const char *booking_of(struct call *call, const struct change *live, size_t place)
 {
-	for (size_t i = 0; i < place; i++)
-		if (!strcmp(live->all[i].disclosure.booking_id, live->all[place].disclosure.booking_id))
+	const struct disclosure *disclosure = &live->all[place].disclosure;
+	const struct policy_service *service = disclosure_service(call, disclosure);
+	bool is_booking = !service || service->needs_booking;
+	return is_booking && change_is_active(disclosure, live->now) ? disclosure->booking_id : NULL;
+}
+
+static bool counted_before(struct call *call, const struct change *live, size_t place, const char *booking)
+{
+	for (size_t i = 0; i < place; i++) {
+		const char *other = booking_of(call, live, i);
+		if (other && !strcmp(other, booking))
 			return true;
+	}
 	return false;
 }
 
-/* A newsletter is withdrawn without being asked about; somebody who is to come to the client's is not. Where it is not
- * known what it is, it is taken for a booking. */
 static unsigned count_bookings(struct call *call, const struct change *live)
 {
 	unsigned bookings = 0;
 	for (size_t i = 0; i < live->count; i++) {
-		const struct disclosure *disclosure = &live->all[i].disclosure;
-		const struct policy_service *service = disclosure_service(call, disclosure);
-		if ((!service || service->needs_booking) && disclosure->booking_id &&
-			change_is_active(disclosure, live->now) && !counted_before(live, i))
+		const char *booking = booking_of(call, live, i);
+		if (booking && !counted_before(call, live, i, booking))
 			bookings++;
 	}
 	return bookings;
