@@ -373,38 +373,50 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION share.rectify(request_key uuid, subject text, name text, new_value text) RETURNS text
+-- With which columns of the view are others now, whatever it makes of the table's.
+CREATE FUNCTION share.rectify(request_key uuid, subject text, name text, new_value text, OUT outcome text, OUT columns text[])
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_variable
 DECLARE
-	outcome text := company.answered(request_key) ->> 'outcome';
+	answered jsonb := company.answered(request_key);
 	old company.client;
 	client company.client;
 	filled record; -- client, problem
+	shown jsonb;   -- what the view had
 BEGIN
-	IF outcome IS NOT NULL THEN
-		RETURN outcome;
+	IF answered IS NOT NULL THEN
+		outcome := answered ->> 'outcome';
+		columns := ARRAY(SELECT jsonb_array_elements_text(answered -> 'columns'));
+		RETURN;
 	END IF;
+	columns := '{}';
 	SELECT * INTO old FROM company.client AS c WHERE c.subject_id = subject FOR UPDATE;
 	IF NOT FOUND THEN
-		RETURN 'UNKNOWN_SUBJECT';
+		outcome := 'UNKNOWN_SUBJECT';
+		RETURN;
 	END IF;
 	filled := company.with_value(old, name, new_value);
 	IF filled.problem IS NOT NULL THEN
-		RETURN CASE filled.problem WHEN 'MISSING_COLUMN' THEN 'BAD_VALUE' ELSE filled.problem END;
+		outcome := CASE filled.problem WHEN 'MISSING_COLUMN' THEN 'BAD_VALUE' ELSE filled.problem END;
+		RETURN;
 	END IF;
 	client := filled.client;
 	outcome := CASE WHEN client IS DISTINCT FROM old THEN 'RECTIFIED' ELSE 'UNCHANGED' END;
 	IF outcome = 'RECTIFIED' THEN
+		SELECT to_jsonb(v) INTO shown FROM share.client AS v WHERE v.subject_id = subject;
 		UPDATE company.client AS c SET given_name = client.given_name, family_name = client.family_name, phone = client.phone,
 			email = client.email, street = client.street, postal_code = client.postal_code, city = client.city,
 			door_code = client.door_code, iban = client.iban, newsletter_consent = client.newsletter_consent
 			WHERE c.subject_id = subject;
 		INSERT INTO company.collected AS k VALUES (subject, name, 'DIRECT', clock_timestamp())
 			ON CONFLICT ON CONSTRAINT collected_pkey DO UPDATE SET origin = excluded.origin, collected_at = excluded.collected_at;
+		columns := ARRAY(SELECT 'client.' || line.key
+			FROM share.client AS v CROSS JOIN LATERAL jsonb_each(to_jsonb(v)) AS line
+			WHERE v.subject_id = subject AND line.value IS DISTINCT FROM shown -> line.key
+			ORDER BY line.key);
 	END IF;
-	INSERT INTO company.answer (request_key, answer) VALUES (request_key, jsonb_build_object('outcome', outcome));
-	RETURN outcome;
+	INSERT INTO company.answer (request_key, answer)
+	VALUES (request_key, jsonb_build_object('outcome', outcome, 'columns', columns));
 END
 $$;
 

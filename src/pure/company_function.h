@@ -16,8 +16,10 @@
  *   keep_because text, held boolean (erased for every use but that). No line: no such client.
  * register(request_key uuid, origin text, notice_version text, columns text[], values text[]): subject_id text, or NULL
  *   and problem text (UNKNOWN_COLUMN, MISSING_COLUMN, BAD_VALUE), column_name text.
- * rectify(request_key uuid, subject text, column_name text, value text): text (RECTIFIED, UNCHANGED, UNKNOWN_SUBJECT,
- *   UNKNOWN_COLUMN, BAD_VALUE). What it changes reaches the change queue.
+ * rectify(request_key uuid, subject text, column_name text, value text): outcome text (RECTIFIED, UNCHANGED,
+ *   UNKNOWN_SUBJECT, UNKNOWN_COLUMN, BAD_VALUE), columns text[]: with RECTIFIED, which columns of the sources have
+ *   another value now, this one and those that the company makes of it (a district of an address), named as here;
+ *   whoever was sent one of them is told (GDPR art. 19). What it changes reaches the change queue.
  * erase(request_key uuid, subject text, columns text[] (NULL: all), dry_run boolean): a line a column: column_name
  *   text, outcome text (ERASED, HELD), ground text, law text, since timestamptz, until timestamptz. No line: no such
  *   client. What is held is unreadable through the sources from then on.

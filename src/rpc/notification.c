@@ -20,10 +20,22 @@ struct notifications {
 
 /* ---- which columns ---- */
 
-bool column_carried(const struct policy_release *release, uint64_t left_out, const char *column)
+static bool names(const char *columns, const char *column)
+{
+	size_t wanted = strlen(column);
+	for (const char *at = columns; *at;) {
+		size_t length = strcspn(at, "\n");
+		if (length == wanted && !memcmp(at, column, length))
+			return true;
+		at += length + (at[length] == '\n');
+	}
+	return false;
+}
+
+bool column_carried(const struct policy_release *release, uint64_t left_out, const char *columns)
 {
 	for (size_t i = 0; i < release->field_count; i++)
-		if (!(left_out >> i & 1) && !strcmp(release->fields[i]->name, column))
+		if (!(left_out >> i & 1) && names(columns, release->fields[i]->name))
 			return true;
 	return false;
 }
@@ -62,10 +74,10 @@ static bool concerns(struct call *call, const PGresult *result, int row)
 	int64_t release = row_int(result, row, 9);
 	const struct policy_service *service =
 		released_service(call, (int)row_int(result, row, 6), row_text(result, row, 5, call));
-	const char *column = row_text(result, row, 3, call);
-	if (!service || !column || release < 0 || (size_t)release >= service->release_count)
+	const char *columns = row_text(result, row, 3, call);
+	if (!service || !columns || release < 0 || (size_t)release >= service->release_count)
 		return false;
-	return column_carried(&service->releases[release], (uint64_t)row_int(result, row, 10), column);
+	return column_carried(&service->releases[release], (uint64_t)row_int(result, row, 10), columns);
 }
 
 static void correction_row(struct call *call, void *target, const PGresult *result, int row)

@@ -21,10 +21,7 @@ struct notifications *notifications_ask(struct call *call, const char *subject_i
 Needtoknow__V1__RecipientNotification **notifications_messages(
 	struct call *call, struct notifications *notifications, size_t *count);
 
-/*
- * Did a release, as it was sent, carry this column of share.subject_record's? `left_out`: bit n, field n was not sent.
- * By its name: which other columns the company makes of it (a district of an address) nobody but the company knows.
- */
-bool column_carried(const struct policy_release *release, uint64_t left_out, const char *column);
+/* Did a release, as it was sent, carry one of these columns, a line each? `left_out`: bit n, field n was not sent. */
+bool column_carried(const struct policy_release *release, uint64_t left_out, const char *columns);
 
 #endif

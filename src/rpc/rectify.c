@@ -1,4 +1,5 @@
 #include "base/fault.h"
+#include "pure/identifier.h"
 #include "rpc/asked.h"
 #include "rpc/column_value.h"
 #include "rpc/methods.h"
@@ -22,10 +23,15 @@ struct rectify {
 	const Needtoknow__V1__ColumnValue *value;
 	const char *outcome; /* what the company's function said; NULL: it was not asked yet */
 	bool unchanged, refused;
+	/* Which have another value now: what was asked first, then what the company makes of it, such as a district. */
+	char *columns[POLICY_FIELDS_MAX];
+	size_t column_count;
 	struct held {
+		const struct policy_release *release;
+		uint64_t left_out;
 		const char *recipient_id, *device;
-	} * held; /* by whom the column is held; each once */
-	size_t told;
+	} * held; /* who was sent what last */
+	size_t held_count;
 	struct recall *recall;
 };
 
@@ -52,13 +58,52 @@ static enum step_result rectify_decode(struct call *call)
 	return STEP_NEXT;
 }
 
-/* ---- change: the company's database; and who was sent the column ---- */
+/* ---- the columns ---- */
+
+/* Each once, and no more than an entry names. */
+static void add_column(struct call *call, struct rectify *rectify, const char *name, size_t length)
+{
+	if (rectify->column_count == POLICY_FIELDS_MAX || !identifier_valid(name, length))
+		return;
+	for (size_t i = 0; i < rectify->column_count; i++)
+		if (strlen(rectify->columns[i]) == length && !memcmp(rectify->columns[i], name, length))
+			return;
+	char *column = call_alloc(call, length + 1);
+	if (!column)
+		return;
+	memcpy(column, name, length);
+	rectify->columns[rectify->column_count++] = column;
+}
+
+/* A line each. */
+static const char *column_lines(struct call *call, const struct rectify *rectify)
+{
+	char *lines = call_alloc(call, rectify->column_count * (IDENTIFIER_MAX + 1) + 1), *end = lines;
+	for (size_t i = 0; lines && i < rectify->column_count; i++) {
+		size_t length = strlen(rectify->columns[i]);
+		if (i)
+			*end++ = '\n';
+		memcpy(end, rectify->columns[i], length);
+		end += length;
+	}
+	return lines ? lines : ""; /* the call has failed */
+}
+
+/* ---- change: the company's database; and who was sent what ---- */
 
 static void outcome_row(struct call *call, void *target, const PGresult *result, int row)
 {
 	struct rectify *rectify = target;
 	const char *outcome = row_text(result, row, 0, call);
+	const char *columns = row_is_null(result, row, 1) ? NULL : row_text(result, row, 1, call);
 	rectify->outcome = outcome ? outcome : "";
+	rectify->column_count = 0;
+	add_column(call, rectify, rectify->value->column, strlen(rectify->value->column));
+	for (const char *at = columns; at && *at;) {
+		size_t length = strcspn(at, "\n");
+		add_column(call, rectify, at, length);
+		at += length + (at[length] == '\n');
+	}
 }
 
 static void ask_company(struct call *call, struct rectify *rectify)
@@ -76,14 +121,6 @@ static void ask_company(struct call *call, struct rectify *rectify)
 			.refused = &rectify->refused });
 }
 
-static bool is_counted(const struct rectify *rectify, const char *recipient_id, const char *device)
-{
-	for (size_t i = 0; i < rectify->told; i++)
-		if (!strcmp(rectify->held[i].recipient_id, recipient_id) && !strcmp(rectify->held[i].device, device))
-			return true;
-	return false;
-}
-
 static void held_row(struct call *call, void *target, const PGresult *result, int row)
 {
 	struct rectify *rectify = target;
@@ -96,11 +133,10 @@ static void held_row(struct call *call, void *target, const PGresult *result, in
 		rectify->held = call_alloc(call, (size_t)row_int(result, row, 1) * sizeof *rectify->held);
 	if (!service || !rectify->held || release < 0 || (size_t)release >= service->release_count)
 		return;
-	if (!column_carried(&service->releases[release], (uint64_t)row_int(result, row, 6), rectify->value->column))
-		return;
 	const char *recipient_id = row_text(result, row, 4, call), *device = row_text(result, row, 7, call);
-	if (recipient_id && device && !is_counted(rectify, recipient_id, device))
-		rectify->held[rectify->told++] = (struct held){ recipient_id, device };
+	if (recipient_id && device)
+		rectify->held[rectify->held_count++] = (struct held){ &service->releases[release],
+			(uint64_t)row_int(result, row, 6), recipient_id, device };
 }
 
 static const struct read_kind held_read = {
@@ -116,7 +152,7 @@ static enum step_result rectify_change(struct call *call)
 	if (rectify->asked.repeat.found == REPEAT_OTHER)
 		return STEP_NEXT;
 	rectify->held = NULL;
-	rectify->told = 0;
+	rectify->held_count = 0;
 	batch_read(call, &held_read, rectify, (struct cell[]){ cell_text(rectify->asked.subject_id) });
 	if (rectify->asked.repeat.found == REPEAT_SAME || rectify->outcome)
 		return STEP_NEXT;
@@ -149,10 +185,11 @@ static enum step_result rectify_commit(struct call *call)
 	if (rectify->refused || (!rectify->unchanged && !said(rectify, "RECTIFIED")))
 		return column_value_refuse(call, rectify->outcome, rectify->value->column);
 	fault_point("rectify.changed");
-	return train_board(call);
+	rectify->asked.columns = rectify->unchanged ? NULL : column_lines(call, rectify);
+	return call->failed ? STEP_NEXT : train_board(call);
 }
 
-/* An entry names what was changed: of what was so already, nothing. */
+/* An entry names what was changed, and what follows from it: of what was so already, nothing. */
 static enum boarding rectify_board(struct call *call, struct departure *departure)
 {
 	struct rectify *rectify = call->state;
@@ -167,9 +204,8 @@ static enum boarding rectify_board(struct call *call, struct departure *departur
 	}
 	entry_begin(&draft, call, NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_RECTIFIED);
 	if (!rectify->unchanged) {
-		draft.entry.fields = draft.fields;
-		draft.fields[draft.entry.n_fields++] = rectify->value->column;
-		rectify->asked.columns = rectify->value->column;
+		draft.entry.fields = rectify->columns;
+		draft.entry.n_fields = rectify->column_count;
 	}
 	asked_entry(call, departure, &rectify->asked, &draft, NULL);
 	asked_register(call, departure, &rectify->asked,
@@ -180,13 +216,33 @@ static enum boarding rectify_board(struct call *call, struct departure *departur
 
 /* ---- reply ---- */
 
+static bool is_same(const struct held *left, const struct held *right)
+{
+	return !strcmp(left->recipient_id, right->recipient_id) && !strcmp(left->device, right->device);
+}
+
+/* Whoever was sent one of these columns, each once. */
+static size_t told(const struct rectify *rectify, const char *columns)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < rectify->held_count; i++) {
+		const struct held *held = &rectify->held[i];
+		bool counted = !column_carried(held->release, held->left_out, columns);
+		for (size_t j = 0; !counted && j < count; j++)
+			counted = is_same(held, &rectify->held[j]);
+		if (!counted)
+			rectify->held[count++] = *held;
+	}
+	return count;
+}
+
 static enum step_result answer(struct call *call, Needtoknow__V1__Receipt *receipt)
 {
 	const struct rectify *rectify = call->state;
 	Needtoknow__V1__RectifyResponse response = NEEDTOKNOW__V1__RECTIFY_RESPONSE__INIT;
 	response.receipt = receipt;
 	response.unchanged = rectify->unchanged;
-	response.told = rectify->unchanged ? 0 : (int32_t)rectify->told;
+	response.told = rectify->unchanged ? 0 : (int32_t)told(rectify, column_lines(call, rectify));
 	return call->failed ? STEP_NEXT : call_reply(call, &response.base);
 }
 
@@ -203,17 +259,21 @@ static enum step_result rectify_reply(struct call *call)
 
 /* ---- a repeated request ---- */
 
-/* Whether it changed something is in the entry. */
+/* What it changed is in the entry; where its body is gone, what was asked. */
 static enum step_result rectify_repeat(struct call *call)
 {
 	struct rectify *rectify = call->state;
 	if (call->awaited)
 		return STEP_WAIT;
 	const struct ledger_line *line = &rectify->recall->lines[0];
+	rectify->column_count = 0;
+	add_column(call, rectify, rectify->value->column, strlen(rectify->value->column));
 	if (line->length) {
 		Needtoknow__V1__LedgerEntry *entry =
 			needtoknow__v1__ledger_entry__unpack(NULL, line->length, line->body);
 		rectify->unchanged = entry && !entry->n_fields;
+		for (size_t i = 0; entry && i < entry->n_fields; i++)
+			add_column(call, rectify, entry->fields[i], strlen(entry->fields[i]));
 		needtoknow__v1__ledger_entry__free_unpacked(entry, NULL);
 	}
 	Needtoknow__V1__Receipt **receipts = recall_receipts(call, rectify->recall);

@@ -44,9 +44,13 @@ class Company:
                              casts="::uuid - - ::text[] ::text[]")
         return answer
 
-    def rectify(self, subject, column, value, key=None):
-        ((answer,),) = self.ask("rectify", key or str(uuid.uuid4()), subject, column, value, casts="::uuid - - -")
-        return answer
+    def rectification(self, subject, column, value, key=None):
+        """How it came out, and which columns of the sources are others now."""
+        ((outcome, columns),) = self.ask("rectify", key or str(uuid.uuid4()), subject, column, value, casts="::uuid - - -")
+        return outcome, columns
+
+    def rectify(self, *words):
+        return self.rectification(*words)[0]
 
     def erase(self, subject, columns=None, key=None, dry_run=False):
         rows = self.ask("erase", key or str(uuid.uuid4()), subject, columns, dry_run, casts="::uuid - ::text[] -")
@@ -118,13 +122,18 @@ def test_a_rectification_reaches_the_change_queue_once(company):
                           " $$ BEGIN INSERT INTO company.seen SELECT NEW.*; RETURN NULL; END $$;"
                           "CREATE TRIGGER see AFTER INSERT ON share.change_queue FOR EACH ROW EXECUTE FUNCTION company.see()")
     try:
-        assert company.rectify(subject, "client.home_address", "9 rue Neuve, 44000 Nantes", key) == "RECTIFIED"
-        assert company.rectify(subject, "client.home_address", "9 rue Neuve, 44000 Nantes", key) == "RECTIFIED"
-        assert company.rectify(subject, "client.home_address", "9 rue Neuve, 44000 Nantes") == "UNCHANGED"
+        became = ("RECTIFIED", ["client.district", "client.home_address", "client.invoice_identity"])
+        assert company.rectification(subject, "client.home_address", "9 rue Neuve, 44000 Nantes", key) == became
+        assert company.rectification(subject, "client.home_address", "9 rue Neuve, 44000 Nantes", key) == became
+        assert company.rectification(subject, "client.home_address", "9 rue Neuve, 44000 Nantes") == ("UNCHANGED", [])
         ((columns,),) = company.sandbox.query(queued, subject)
         assert set(columns) == {"home_address", "district", "invoice_identity"}
     finally:
         company.sandbox.query("DROP TRIGGER see ON share.change_queue; DROP FUNCTION company.see; DROP TABLE company.seen")
+    # Whoever has the town alone has nothing to be told of when the street is another.
+    assert company.rectification(subject, "client.home_address", "9 rue Neuve, 44100 Nantes") == (
+        "RECTIFIED", ["client.home_address", "client.invoice_identity"])
+    company.rectify(subject, "client.home_address", "9 rue Neuve, 44000 Nantes")
     value, origin, collected_at, *_ = company.record(subject)["client.home_address"]
     assert (value, origin) == ("9 rue Neuve, 44000 Nantes", "DIRECT")
     assert datetime.datetime.now(datetime.timezone.utc) - collected_at < datetime.timedelta(minutes=5)

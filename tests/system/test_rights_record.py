@@ -240,6 +240,34 @@ def test_art_19_who_is_away_is_still_to_be_told(world):
     assert [each.request_index for each in record(world, person.subject_id)[1].notifications] == [answer.receipt.ledger_index]
 
 
+def test_art_19_whoever_has_what_follows_from_the_value_alone_is_told_too(world):
+    """The company makes the district of the address, and the name on its invoices."""
+    person, recipient = world.person(), world.recipient()
+    before = person.value("client.district")
+    shared = world.share(person, recipient, "staged")  # of which the district alone is sent so far
+    with recipient.receive() as stream:
+        sent = stream.delivery(shared.disclosure_id)
+        assert set(values(sent)) == {"client.district", "booking.tasks"}
+        stream.acknowledge(sent)
+        request, answer = rectify(world, person.subject_id, "client.home_address", "9 rue des Dérivés, 35000 Rennes-Loin")
+        assert (answer.told, answer.unchanged) == (1, False)
+        changed = ["client.home_address", "client.district", "client.invoice_identity"]
+        assert list(entry_of(world, answer.receipt).fields) == changed, "what was asked first"
+        assert line_of(world, request)[:2] == (rights.RIGHTS_REQUEST_KIND_RECTIFY, changed)
+        again = stream.delivery(shared.disclosure_id, skip=1, timeout=30)
+        assert again.cause == CORRECTED and values(again)["client.district"] == "Rennes-Loin" != before
+        stream.acknowledge(again)
+        (told,) = record(world, person.subject_id)[1].notifications
+        assert (told.kind, told.request_index) == (rights.NOTIFICATION_KIND_CORRECTION, answer.receipt.ledger_index)
+        assert told.disclosure_id == shared.disclosure_id and told.HasField("told_at")
+        # Asked again: the same, also of whom it was told.
+        assert world.rights.rights.Rectify(request, timeout=20) == answer
+        # In the same town: what was sent is as it was, and nobody is told of it.
+        _, near = rectify(world, person.subject_id, "client.home_address", "10 rue des Dérivés, 35100 Rennes-Loin")
+        assert (near.told, near.unchanged) == (0, False)
+        assert [each.request_index for each in record(world, person.subject_id)[1].notifications] == [answer.receipt.ledger_index]
+
+
 def test_art_19_the_client_learns_who_was_told_of_a_restriction_and_of_an_erasure_and_what_they_answered(world):
     person, recipient, desk = world.person(), world.recipient(), world.rights.rights
 
