@@ -6,11 +6,14 @@ CROSS JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id
 
 -- name: report_disclosures
 -- All that was shared of a subject, in that order, and how much that is.
-SELECT u.ord, count(*) OVER (PARTITION BY u.ord), d.disclosure_id, d.service, d.policy_number, d.state, d.starts_at, d.ends_at, d.expires_at,
+SELECT u.ord, count(*) OVER (PARTITION BY u.ord), d.disclosure_id, d.service, d.policy_number,
+	CASE WHEN d.state = 1 AND f.kind IS NOT NULL THEN 5::smallint ELSE d.state END, d.starts_at, d.ends_at, d.expires_at,
 	d.created_at, d.shared_index, d.expires_at <= statement_timestamp(), d.recipient_id, r.display_name
 FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS u(subject_id, amount, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.disclosure AS e WHERE e.subject_id = u.subject_id ORDER BY e.shared_index LIMIT u.amount) AS d
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.recipient AS x WHERE x.recipient_id = d.recipient_id OFFSET 0) AS r ON true
+LEFT JOIN LATERAL (SELECT x.kind FROM needtoknow.right_in_force AS x WHERE x.subject_id = u.subject_id AND x.kind = 2
+	AND x.purpose = '' OFFSET 0) AS f ON true
 ORDER BY u.ord, d.shared_index;
 
 -- name: report_rights

@@ -64,6 +64,8 @@ def test_art_18_what_is_restricted_is_kept_and_not_used_until_that_is_lifted(wor
         assert state(world, held) == state(world, waiting) == "RESTRICTED"
         assigned = recipient.client.delivery.ListAssigned(protos.delivery.ListAssignedRequest(), timeout=10).disclosures
         assert [STATE.Name(each.state) for each in assigned] == ["DISCLOSURE_STATE_RESTRICTED"]
+        report = world.auditor.audit.GetSubjectReport(protos.audit.GetSubjectReportRequest(subject_id=person.subject_id), timeout=10)
+        assert [STATE.Name(each.state) for one in report.recipients for each in one.disclosures] == ["DISCLOSURE_STATE_RESTRICTED"] * 2
         with recipient.receive() as another:
             told(another, held, False)  # each new stream is told
         _, answer = lift(world, person)
