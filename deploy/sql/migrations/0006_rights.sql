@@ -123,7 +123,8 @@ BEGIN
 		RAISE EXCEPTION 'a recipient has not confirmed yet that it deleted what it had of this subject' USING ERRCODE = 'object_in_use',
 			HINT = 'needtoknow audit overdue lists who has not.';
 	END IF;
-	IF EXISTS (SELECT FROM needtoknow.erasure AS e WHERE e.subject_id = subject AND e.state = 1) THEN
+	IF EXISTS (SELECT FROM (SELECT x.state FROM needtoknow.erasure AS x WHERE x.subject_id = subject OFFSET 0) AS e
+			WHERE e.state = 1) THEN
 		RAISE EXCEPTION 'the company''s database has not answered yet that it erased this subject' USING ERRCODE = 'object_in_use',
 			HINT = 'It is asked until it does.';
 	END IF;
@@ -141,7 +142,9 @@ BEGIN
 		SELECT d.disclosure_id FROM needtoknow.disclosure AS d WHERE d.subject_id = subject);
 	UPDATE needtoknow.request AS q SET request_digest = decode(repeat('00', 16), 'hex') WHERE q.request_key = ANY (ARRAY(
 		SELECT a.request_key FROM needtoknow.rights_request AS a WHERE a.subject_id = subject));
-	UPDATE needtoknow.rights_request AS a SET subject_id = NULL, request_id = NULL,
+	-- An objection that nobody has weighed is answered by there being nothing left to weigh.
+	UPDATE needtoknow.rights_request AS a SET subject_id = NULL, request_id = NULL, state = CASE a.state WHEN 1 THEN 2 ELSE a.state END,
+		answered_at = coalesce(a.answered_at, clock_timestamp()),
 		extended_because = CASE WHEN a.extended_because IS NOT NULL THEN '' END
 		WHERE a.subject_id = subject;
 	UPDATE needtoknow.erasure AS e SET subject_id = NULL, state = 3 WHERE e.subject_id = subject;
