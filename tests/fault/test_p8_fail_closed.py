@@ -263,7 +263,7 @@ def test_p8_more_callers_than_database_connections_lose_nothing(world):
     recipient = world.recipient()
     people = [world.person() for _ in range(30)]
     sandbox.kill()
-    sandbox.query("ALTER SYSTEM SET max_connections = 12")
+    sandbox.query("ALTER SYSTEM SET max_connections = 13")
     sandbox.query("ALTER SYSTEM SET superuser_reserved_connections = 3")
     sandbox.stop_postgres("fast")
     sandbox.start_postgres()
