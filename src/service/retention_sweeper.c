@@ -43,9 +43,11 @@ struct retention_sweeper {
 	/* Of this look, which goes round: what is recorded, what is to be, and so on while there is more. */
 	bool troubled; /* something could not be done */
 	bool paged; /* there was somebody on the last page of what is recorded */
+	uint32_t left; /* clients that are recorded and stay: restricted, or the company's erase() did not do it */
 	bool more, again; /* this round has recorded something; it is not the first */
-	uint64_t clients, columns; /* that were erased; columns_before: when this round began */
+	uint64_t clients, columns; /* that were erased; the two _before: when this round began */
 	uint64_t columns_before;
+	uint32_t left_before;
 	char *after; /* the client on that page who was last */
 };
 
@@ -223,6 +225,7 @@ static void leave(struct call *call, struct retention_sweeper *sweeper)
 static void sweep_release(struct call *call)
 {
 	const struct sweep *sweep = call->state;
+	sweep->sweeper->left += call->failed || sweep->refused;
 	leave(call, sweep->sweeper);
 }
 
@@ -267,7 +270,10 @@ static void pending_row(struct call *call, void *target, const PGresult *result,
 	look->sweeper->paged = true;
 	mem_free(look->sweeper->after);
 	look->sweeper->after = mem_strndup(PQgetvalue(result, row, 1), (size_t)PQgetlength(result, row, 1));
-	start_sweep(look->sweeper, result, row);
+	if (row_bool(result, row, 4))
+		look->sweeper->left++; /* GDPR art. 18: kept until that is lifted */
+	else
+		start_sweep(look->sweeper, result, row);
 }
 
 static const struct read_kind sweeps_pending = {
@@ -317,11 +323,14 @@ static void due_row(struct call *call, void *target, const PGresult *result, int
 
 static enum step_result due_ask(struct call *call)
 {
-	static const uint8_t amount[4] = { 0, 0, 0, PAGE };
 	const struct look *look = call->state;
 	const struct rules *rules = in_force(call->service);
 	struct retention_question question;
 	struct pg_array names;
+	/* Those that stay are named again: nobody waits behind them. */
+	uint32_t clients = PAGE + look->sweeper->left;
+	uint8_t amount[] = { (uint8_t)(clients >> 24), (uint8_t)(clients >> 16), (uint8_t)(clients >> 8),
+		(uint8_t)clients };
 	if (!rules || look->sweeper->question >= retention_question_count(rules_policy(rules)))
 		return STEP_DONE; /* another policy has come in between: the next look is by that */
 	retention_question(rules_policy(rules), look->sweeper->question, &question);
@@ -415,9 +424,17 @@ static void finish(struct retention_sweeper *sweeper)
 	mem_free(sweeper->after);
 	sweeper->after = NULL;
 	sweeper->paged = sweeper->more = false;
+	sweeper->left_before = sweeper->left;
+	sweeper->left = 0;
 	sweeper->columns_before = sweeper->columns;
 	sweeper->state = SWEEPER_FINISHING;
 	start(sweeper, &pending_method);
+}
+
+/* This round has had something erased, or found more of those who stay: somebody may come behind them. */
+static bool has_moved(const struct retention_sweeper *sweeper)
+{
+	return sweeper->columns > sweeper->columns_before || sweeper->left > sweeper->left_before;
 }
 
 /* Nothing is under way. */
@@ -435,8 +452,8 @@ static void go_on(struct retention_sweeper *sweeper)
 		start(sweeper, &due_method);
 	} else if (++sweeper->question < questions(sweeper)) {
 		start(sweeper, &due_method);
-	} else if (sweeper->more && (!sweeper->again || sweeper->columns > sweeper->columns_before)) {
-		sweeper->again = true; /* and no more once a round has had nothing erased */
+	} else if (sweeper->more && (!sweeper->again || has_moved(sweeper))) {
+		sweeper->again = true;
 		finish(sweeper);
 	} else {
 		end_look(sweeper);
@@ -459,6 +476,7 @@ static void ticked(void *context)
 	sweeper->policy = policy;
 	sweeper->troubled = sweeper->again = false;
 	sweeper->clients = sweeper->columns = 0;
+	sweeper->left = 0;
 	finish(sweeper);
 }
 

@@ -12,7 +12,7 @@
  * hour, and goes on at once while there is more. Of each client it is recorded first which columns are to go
  * (needtoknow.column_sweep), then the company is asked to erase them, then an entry ERASED names those that are gone: a
  * crash in between repeats the asking, under the same request key, and leaves out no entry. Without `database.rights`
- * nothing is asked.
+ * nothing is asked. Of whom the use is restricted (art. 18) nothing goes until that is lifted.
  */
 struct retention_sweeper;
 

@@ -9,6 +9,7 @@ import pytest
 
 from needtoknow_testing import ledger, protos
 from needtoknow_testing.cli import Cli
+from needtoknow_testing.rights import asked
 from needtoknow_testing.waiting import until
 from needtoknow_testing.world import World
 
@@ -173,6 +174,23 @@ def test_a_client_whose_erasure_fails_keeps_nobody_elses(swept):
         swept.sandbox.query("DROP TRIGGER stubborn ON company.client; DROP FUNCTION company.stubborn")
     swept.sandbox.restart()
     until(lambda: sweeps_of(swept, broken), 30, "the erasure, once it may")
+
+
+def test_art_18_what_is_restricted_is_kept_beyond_its_time_and_nobody_waits_behind_it(swept):
+    restricted, other = [swept.person() for _ in range(PAGE)], swept.person()
+    for person in restricted:
+        swept.rights.rights.Restrict(asked(protos.rights.RestrictRequest, person.subject_id), timeout=20)
+        end_contract(swept, person, 30)
+    end_contract(swept, other, 10)
+    swept.sandbox.restart()
+    until(lambda: door_codes(swept, other)[other.subject_id] == (None, None), 30, "the erasure of whoever is not restricted")
+    until(lambda: sweeps_of(swept, other), 10, "the entry")
+    assert all(codes != (None, None) for codes in door_codes(swept, *restricted).values())
+    for person in restricted:
+        swept.rights.rights.LiftRestriction(asked(protos.rights.LiftRestrictionRequest, person.subject_id), timeout=20)
+    swept.sandbox.restart()
+    until(lambda: set(door_codes(swept, *restricted).values()) == {(None, None)}, 30, "the erasure, once it is lifted")
+    until(lambda: nothing_pending(swept), 10, "the sweep's end")
 
 
 # What would go.
