@@ -58,7 +58,8 @@ static void facts_row(struct call *call, void *target, const PGresult *result, i
 	subject_read(result, row, 1, &asked->subject);
 	asked->erased = row_bool(result, row, 3);
 	asked->stored = row_bool(result, row, 4);
-	asked->began_at = row_time(result, row, 5);
+	if (!asked->began_at)
+		asked->began_at = row_time(result, row, 5);
 }
 
 static const struct read_kind asked_facts = {

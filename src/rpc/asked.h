@@ -40,7 +40,7 @@ struct asked {
 	bool erased; /* art. 17 was exercised, and holds */
 	struct subject subject;
 	struct source_answer subject_row;
-	int64_t began_at; /* the database's time of the reading */
+	int64_t began_at; /* the database's time of the first reading, before anything was done for it */
 
 	bool reused; /* the request id was used for something else */
 	struct recorded recorded; /* the first entry of it */

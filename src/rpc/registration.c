@@ -4,6 +4,7 @@
 #include "rpc/asked.h"
 #include "rpc/column_value.h"
 #include "rpc/methods.h"
+#include "rpc/objection.h"
 #include "rpc/request.h"
 #include "service/batch.h"
 #include "service/company.h"
@@ -189,6 +190,7 @@ static enum step_result registration_look(struct call *call)
 	if (registration->asked.repeat.found != REPEAT_NEW)
 		return STEP_NEXT;
 	registration->suppressed = (struct suppressed){ 0 };
+	registration->carried = NULL; /* had room for what was found before, where this is read again */
 	if (registration->asked.subject_id) {
 		suppressed_ask(call, &registration->contacts, &registration->suppressed);
 		return STEP_NEXT;
@@ -215,23 +217,6 @@ static enum step_result registration_commit(struct call *call)
 		registration->carried =
 			call_alloc(call, (registration->suppressed.count + 1) * sizeof *registration->carried);
 	return call->failed ? STEP_NEXT : train_board(call);
-}
-
-static struct recorded carry_over(struct call *call, struct departure *departure, struct registration *registration,
-	const struct suppressed_right *right)
-{
-	struct entry_draft draft;
-	bool consent = right->kind == NEEDTOKNOW__V1__RIGHT_KIND__RIGHT_KIND_CONSENT_WITHDRAWN;
-	entry_begin(&draft, call,
-		consent ? NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_CONSENT_WITHDRAWN
-			: NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_OBJECTION_RAISED);
-	draft.entry.purpose = (char *)right->purpose;
-	draft.entry.reason = NEEDTOKNOW__V1__REASON__REASON_CARRIED_OVER;
-	struct recorded recorded = asked_entry(call, departure, &registration->asked, &draft, NULL);
-	departure_write(departure, WRITE_RIGHT,
-		(struct cell[]){ cell_text(registration->asked.subject_id), cell_number(right->kind),
-			cell_text(right->purpose), cell_number(recorded.at), cell_number((int64_t)recorded.index) });
-	return recorded;
 }
 
 static void record_it(struct call *call, struct departure *departure, struct registration *registration)
@@ -264,10 +249,9 @@ static enum boarding registration_board(struct call *call, struct departure *dep
 		return BOARD_NOTHING; /* the call has failed */
 	record_it(call, departure, registration);
 	receipts[0] = &registration->asked.recorded;
-	for (size_t i = 0; i < count; i++) {
-		registration->carried[i] = carry_over(call, departure, registration, &registration->suppressed.all[i]);
+	objections_carry_over(call, departure, &registration->asked, &registration->suppressed, registration->carried);
+	for (size_t i = 0; i < count; i++)
 		receipts[i + 1] = &registration->carried[i];
-	}
 	asked_register(call, departure, &registration->asked,
 		NEEDTOKNOW__V1__RIGHTS_REQUEST_STATE__RIGHTS_REQUEST_STATE_ANSWERED, NULL, 0, receipts, count + 1);
 	return BOARDED;
@@ -317,10 +301,8 @@ static enum step_result registration_reply(struct call *call)
 	}
 	response.subject_id = (char *)asked->subject_id;
 	response.receipt = receipt_message(call, &asked->recorded);
-	response.carried_over = call_alloc(call, (suppressed->count + 1) * sizeof *response.carried_over);
-	for (size_t i = 0; !call->failed && i < suppressed->count; i++)
-		add_right(call, &response, suppressed->all[i].kind, suppressed->all[i].purpose,
-			registration->carried[i].at);
+	response.carried_over = objections_carried_over(call, suppressed, asked->recorded.at);
+	response.n_carried_over = suppressed->count;
 	return call->failed ? STEP_NEXT : call_reply(call, &response.base);
 }
 

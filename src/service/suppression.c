@@ -102,7 +102,8 @@ struct secure {
 	struct securing *securing; /* NULL: nobody waits for it */
 	struct suppression *suppression; /* whose page it is of; or NULL */
 	const char *subject_id;
-	struct suppressed rights; /* whose contacts were not read yet */
+	bool again; /* also of what was suppressed before: by the contacts that they have now */
+	struct suppressed rights;
 	struct contacts contacts;
 	bool asked;
 };
@@ -110,7 +111,7 @@ struct secure {
 static const struct read_kind rights_without_contacts = {
 	.statement = &sql_rights_without_contacts,
 	.from = READ_STATE,
-	.types = { PG_TEXT },
+	.types = { PG_TEXT, PG_BOOL },
 	.row = right_row,
 };
 
@@ -122,7 +123,8 @@ static enum step_result secure_ask(struct call *call)
 	call_key(call, KEY_SUBJECT, secure->subject_id, strlen(secure->subject_id), KEY_SHARED);
 	secure->rights.count = 0;
 	secure->asked = false;
-	batch_read(call, &rights_without_contacts, &secure->rights, (struct cell[]){ cell_text(secure->subject_id) });
+	batch_read(call, &rights_without_contacts, &secure->rights,
+		(struct cell[]){ cell_text(secure->subject_id), cell_number(secure->again) });
 	return STEP_NEXT;
 }
 
@@ -210,7 +212,9 @@ void securing_start(struct securing *securing, struct service *service, const ch
 {
 	assert(!securing->running);
 	struct call *call = secure_new(service, subject_id);
-	((struct secure *)call->state)->securing = securing;
+	struct secure *secure = call->state;
+	secure->securing = securing;
+	secure->again = true;
 	*securing = (struct securing){ .running = true, .call = call, .done = done, .context = context };
 	call_run(call);
 }

@@ -21,7 +21,8 @@ void suppression_free(struct suppression *suppression);
 /* Something was objected to here, or this worker serves: looks now. */
 void suppression_wake(struct suppression *suppression);
 
-/* ---- before an erasure takes the contacts away: what the subject said is suppressed by them ---- */
+/* ---- before an erasure takes the contacts away: what the subject said is suppressed by those that they have now ----
+ */
 
 struct securing {
 	bool running;

@@ -201,11 +201,11 @@ CROSS JOIN LATERAL (SELECT * FROM needtoknow.rights_request AS x WHERE x.subject
 WHERE r.state = 1 AND r.kind = 5 AND r.purpose = u.purpose;
 
 -- name: rights_without_contacts
--- Of a subject, those that are not suppressed by their contacts yet.
+-- Of a subject, those that are not suppressed by their contacts yet; or all, since contacts change.
 SELECT u.ord, f.kind, f.purpose
-FROM unnest($1::text[]) WITH ORDINALITY AS u(subject_id, ord)
+FROM unnest($1::text[], $2::boolean[]) WITH ORDINALITY AS u(subject_id, again, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.right_in_force AS x WHERE x.subject_id = u.subject_id AND x.kind IN (3, 4) OFFSET 0) AS f
-WHERE NOT f.contacts_read;
+WHERE u.again OR NOT f.contacts_read;
 
 -- name: suppression_pending
 -- Who has such rights, a page behind this subject.

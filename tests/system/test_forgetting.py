@@ -14,6 +14,7 @@ from needtoknow_testing.merkle import inclusion_holds
 from needtoknow_testing.refusal import refused
 from needtoknow_testing.waiting import until
 from test_plans import KEYED, walks
+from test_rights_requests import open_request
 
 audit, delivery = protos.audit, protos.delivery
 STATE = "needtoknow_state"
@@ -186,6 +187,16 @@ def test_p4_what_a_forgotten_person_forbade_stays_forbidden_and_leads_to_no_entr
             world.share(person, recipient)
     with refused("FAILED_PRECONDITION", reason or "OBJECTED"):
         world.share(person, recipient, "strict")
+
+
+def test_art_12_3_a_request_of_who_is_forgotten_waits_for_nobody(world):
+    person, recipient = world.person(), world.recipient()
+    served(world, person, recipient)
+    _, request = open_request(world, person=person)
+    key, = world.sandbox.query("SELECT request_key FROM needtoknow.rights_request WHERE request_id = %s", request.request_id)
+    forget(world, person.subject_id)
+    assert world.sandbox.query("SELECT state, answered_at IS NOT NULL, subject_id, request_id FROM needtoknow.rights_request"
+                               " WHERE request_key = %s", *key) == [(2, True, None, None)]
 
 
 def test_p7_the_state_role_forgets_and_no_other_role_of_the_daemons(world):

@@ -268,6 +268,20 @@ def test_art_21_who_comes_back_is_not_mailed_by_accident(world):
     world.share(again, recipient, "newsletter")
 
 
+def test_art_21_what_was_said_outlives_an_erasure_under_the_contacts_that_they_had_last(world):
+    person = world.person()
+    object_to(world, person, MARKETING)
+    secured = "SELECT bool_and(contacts_read) FROM needtoknow.right_in_force WHERE subject_id = %s"
+    until(lambda: world.sandbox.query(secured, person.subject_id) == [(True,)], 20, "what was said, kept by the contacts")
+    address = f"nouvelle.{secrets.token_hex(6)}@courriel.example"
+    rights.rectify(world, person.subject_id, "client.email", address)
+    world.rights.rights.Erase(rights.asked(rights.rights.EraseRequest, person.subject_id), timeout=20)
+    _, answer = rights.register(world, {
+        "client.given_name": "Zoé", "client.family_name": "Quenouille", "client.email": address, "client.phone": "01 99 00 00 02",
+        "client.home_address": "1 rue Neuve, 44000 Nantes"})
+    assert {each.purpose for each in answer.carried_over} == {MARKETING}
+
+
 ROUNDS = 1000
 AT_ONCE = 10
 

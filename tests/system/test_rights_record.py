@@ -3,6 +3,7 @@
 import re
 import secrets
 import time
+from concurrent import futures
 
 import pytest
 
@@ -223,6 +224,24 @@ def test_art_16_19_a_correction_reaches_each_device_and_the_client_learns_who_wa
     assert [index for index, _ in auditor_sees(world, person.subject_id, "RECTIFIED")] == [
         answer.receipt.ledger_index, same.receipt.ledger_index]
     nowhere_of_ours(world, "nouveau-code-8642")
+
+
+def test_art_19_who_was_told_counts_from_before_the_company_was_asked(world):
+    """Also where what was read of the client is read again, since something was shared of them meanwhile."""
+    person, recipient = world.person(), world.recipient()
+    request = asked(rights.RectifyRequest, person.subject_id, value=column("client.door_code", "attend-son-tour"))
+    with world.sandbox.connect() as connection, connection.cursor() as cursor, futures.ThreadPoolExecutor(1) as pool:
+        cursor.execute("SELECT FROM company.client WHERE subject_id = %s FOR UPDATE", (person.subject_id,))
+        answer = pool.submit(world.rights.rights.Rectify, request, timeout=30)
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'needtoknow_rights' AND wait_event_type = 'Lock'"
+        until(lambda: world.sandbox.query(waits) == [(1,)], 20, "the company's function waits")
+        world.share(person, recipient)
+        cursor.execute("SELECT clock_timestamp()")
+        before = cursor.fetchone()
+        connection.rollback()
+        assert not answer.result().unchanged
+    assert world.sandbox.query("SELECT began_at < %s FROM needtoknow.rights_request WHERE request_id = %s", *before,
+                               request.request_id) == [(True,)]
 
 
 def test_art_19_who_is_away_is_still_to_be_told(world):

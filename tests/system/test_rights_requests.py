@@ -44,9 +44,9 @@ def line(world, subject_id="C1", state=ANSWERED, received="now() - interval '3 d
     return request_id
 
 
-def open_request(world, received_at=None):
+def open_request(world, received_at=None, person=None):
     """Of one that is open: an objection that is still to be weighed."""
-    person = world.person()
+    person = person or world.person()
     request = rights.asked(rights.rights.ObjectRequest, person.subject_id)
     if received_at is not None:
         request.received_at.CopyFrom(protos.timestamp(received_at))
