@@ -32,10 +32,8 @@ static void print_introduction(const struct page *page, const char *subject_id, 
 	html_element(page, "p", PHRASE_RECORD_LAW, NULL);
 	fputs("<dl>\n", page->file);
 	page_fact(page, PHRASE_CLIENT_NUMBER, subject_id);
-	if (message->report != NULL) {
-		page_fact(page, PHRASE_CONTROLLER, message->report->controller);
-		page_fact(page, PHRASE_OFFICER, message->report->data_protection_officer);
-	}
+	page_fact(page, PHRASE_CONTROLLER, message->controller);
+	page_fact(page, PHRASE_OFFICER, message->data_protection_officer);
 	fputs("</dl>\n", page->file);
 	phrase_zone(made_at(message), zone);
 	html_element(page, "p class=\"small\"", PHRASE_TIMES, (struct said[]){ said_text(zone) });
@@ -216,7 +214,7 @@ void record_page_print(
 	} else {
 		html_element(&page, "h2", PHRASE_GLANCE, NULL);
 		html_element(&page, "p", PHRASE_NOTHING, NULL);
-		report_rights_list(&page, NULL);
+		report_rights_list(&page, message->controller, message->data_protection_officer);
 	}
 	page_end(&page);
 }

@@ -67,6 +67,8 @@ void record_text_print(FILE *file, const char *subject_id, const Needtoknow__V1_
 	char time[OUTPUT_TIME_MAX];
 
 	print_heading(file, subject_id);
+	output_pair(file, "controller", width, message->controller);
+	output_pair(file, "officer", width, message->data_protection_officer);
 	for (size_t i = 0; i < message->n_columns; i++)
 		print_column(file, message->columns[i], width);
 	if (message->notice != NULL) {

@@ -122,7 +122,7 @@ static void print_asked(const struct page *page, const Needtoknow__V1__ReportedR
 
 /* ---- what may be asked ---- */
 
-void report_rights_list(const struct page *page, const Needtoknow__V1__GetSubjectReportResponse *message)
+void report_rights_list(const struct page *page, const char *controller, const char *officer)
 {
 	static const enum phrase rights[] = { PHRASE_RIGHT_ACCESS, PHRASE_RIGHT_RECTIFICATION, PHRASE_RIGHT_ERASURE,
 		PHRASE_RIGHT_RESTRICTION, PHRASE_RIGHT_PORTABILITY, PHRASE_RIGHT_OBJECTION, PHRASE_RIGHT_CONSENT };
@@ -133,9 +133,7 @@ void report_rights_list(const struct page *page, const Needtoknow__V1__GetSubjec
 	for (size_t i = 0; i < sizeof rights / sizeof rights[0]; i++)
 		html_element(page, "li", rights[i], NULL);
 	fputs("</ul>\n", page->file);
-	if (message != NULL)
-		html_element(page, "p", PHRASE_RIGHTS_WRITE,
-			(struct said[]){ said_text(message->controller), said_text(message->data_protection_officer) });
+	html_element(page, "p", PHRASE_RIGHTS_WRITE, (struct said[]){ said_text(controller), said_text(officer) });
 	html_element(page, "p", PHRASE_RIGHT_COMPLAINT, NULL);
 }
 
@@ -149,5 +147,5 @@ void report_rights_print(const struct page *page, const Needtoknow__V1__GetSubje
 			print_asked(page, message->rights[i]);
 		fputs("</ul>\n", page->file);
 	}
-	report_rights_list(page, message);
+	report_rights_list(page, message->controller, message->data_protection_officer);
 }

@@ -8,7 +8,7 @@
 /* The sections of a report's page that speak of the law: what is kept and why, what the client asked for, and may ask
  * for, of whom. */
 void report_rights_print(const struct page *page, const Needtoknow__V1__GetSubjectReportResponse *message);
-/* What may be asked alone. NULL: to whom to write is not known. */
-void report_rights_list(const struct page *page, const Needtoknow__V1__GetSubjectReportResponse *message);
+/* What may be asked alone. */
+void report_rights_list(const struct page *page, const char *controller, const char *officer);
 
 #endif

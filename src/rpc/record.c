@@ -169,6 +169,8 @@ static void fill(struct call *call, struct record *record, const struct policy *
 	response->columns = record->columns;
 	response->n_columns = record->count;
 	response->notice = record->notice;
+	response->controller = (char *)policy_controller(policy);
+	response->data_protection_officer = (char *)policy_data_protection_officer(policy);
 	response->notifications = notifications_messages(call, record->notifications, &response->n_notifications);
 	if (!subject_report_found(record->report))
 		return;

@@ -56,6 +56,9 @@ def test_art20_the_record_is_machine_readable(world, desk, client):
     assert {name: values[name] for name in columns} == columns
     assert {each["origin"] for each in found["columns"] if each["column"] in columns} == {"DIRECT"}
     assert found["subject_id"] == subject and found["notice"]["version"] == "2026-05"
+    # Nothing was ever shared of them; who answers for it is said all the same (art. 13(1)(a), (b)).
+    assert found["report"] is None and found["controller"].startswith("Maison Claire")
+    assert found["data_protection_officer"] == "dpo@maison-claire.example"
     _, answer = record(world, subject)
     expected = as_json(answer)
     for name in ("columns", "notice", "notifications"):
@@ -79,7 +82,7 @@ def test_art15_the_page_says_it_word_for_word(world, desk, client, tmp_path, lan
     assert page.language == language and page.headings[0] == (1, title)
     cells = [row[1]["text"].strip() for row in page.grid(0)]
     assert all(value in cells for value in columns.values()), cells
-    assert subject in page.text
+    assert subject in page.text and "dpo@maison-claire.example" in page.text
 
 
 def test_art16_a_value_is_rectified_from_standard_input(world, desk, client):

@@ -74,6 +74,8 @@ static void whole_init(struct whole *whole)
 	needtoknow__v1__receipt__init(&whole->receipt);
 	whole->receipt.recorded_at = &whole->now;
 	whole->message.receipt = &whole->receipt;
+	whole->message.controller = text("Maison <Claire>");
+	whole->message.data_protection_officer = text("dpo@maison-claire.example");
 }
 
 /* What was written; the caller frees it. `format`: an enum language, or -1 for text and -2 for CSV. */
@@ -116,6 +118,9 @@ static void test_art15_the_page_says_what_there_is(void **state)
 	HAS(page, "L&lt;123&gt;");
 	HAS(page, "https://maison-claire.example/vie-privee");
 	HAS(page, "Nous n&#39;avons transmis à personne");
+	/* Also of whom nothing was ever shared: who answers for the data, and whom to write to. */
+	HAS(page, "<dd>Maison &lt;Claire&gt;</dd>");
+	HAS(page, "<dd>dpo@maison-claire.example</dd>");
 	LACKS(page, "<script");
 	LACKS(page, "C<1>");
 	LACKS(page, "href");
@@ -172,6 +177,8 @@ static void test_art20_a_line_a_column(void **state)
 	HAS(table, "\"Code de commerce L123-22\",true\r\n");
 	free(table);
 	char *shown = written(-1, &whole.message);
+	HAS(shown, "Maison <Claire>");
+	HAS(shown, "dpo@maison-claire.example");
 	HAS(shown, "(none)");
 	HAS(shown, "HELD for that alone");
 	HAS(shown, "told of DELETION");
