@@ -9,9 +9,10 @@ import time
 
 import pytest
 
-from needtoknow_testing import protos
+from needtoknow_testing import ledger, protos
 from needtoknow_testing.cli import Cli, as_json
 from needtoknow_testing.page import Page
+from needtoknow_testing.refusal import refused
 from needtoknow_testing.rights import record
 
 rights = protos.rights
@@ -102,6 +103,61 @@ def test_art21_an_objection_is_raised_and_lifted(world, desk):
     assert desk.run(*words, "--lift").stderr == b""
     assert b"NOT_OBJECTED" in desk.run(*words, "--lift", code=1).stderr
     assert b"UNKNOWN_PURPOSE" in desk.run("rights", "object", person.subject_id, "--purpose", "dpv:Nonsense", *ASKED, code=1).stderr
+
+
+def test_art18_a_restriction_is_raised_and_lifted(world, desk):
+    person, recipient = world.person(), world.recipient()
+    words = ("rights", "restrict", person.subject_id, *ASKED)
+    with recipient.receive() as stream:
+        shared = world.share(person, recipient)
+        stream.acknowledge(stream.delivery(shared.disclosure_id))
+        said = desk.text(*words, "--reason", "the address is contested")
+        assert shared.disclosure_id in said and "1 devices are told to keep" in said
+        told = stream.wait(lambda event: event.HasField("restriction"), what="Restriction").restriction
+        assert (told.disclosure_id, told.lifted) == (shared.disclosure_id, False)
+        with refused("FAILED_PRECONDITION", "RESTRICTED"):
+            recipient.fetch(shared.disclosure_id)
+        lifted = json.loads(desk.text(*words, "--lift", "--json"))
+        assert [each["disclosure_id"] for each in lifted["disclosures"]] == [shared.disclosure_id]
+        assert len(lifted["receipts"]) == 2, "the client's entry, and the device's"
+        stream.wait(lambda event: event.HasField("restriction") and event.restriction.lifted, what="its lifting")
+    assert recipient.fetch(shared.disclosure_id)
+    assert b"NOT_RESTRICTED" in desk.run(*words, "--lift", code=1).stderr
+
+
+def test_art17_a_dry_run_says_what_an_erasure_would_do_and_does_nothing(world, desk):
+    person, recipient = world.person(), world.recipient()
+    shared = world.share(person, recipient)
+    entries = ledger.size(world.sandbox)
+    words = ("rights", "erase", person.subject_id, *ASKED, "--cancel-bookings")
+    said = desk.text(*words, "--dry-run")
+    assert "Nothing was changed." in said and shared.disclosure_id in said
+    foreseen = json.loads(desk.text(*words, "--dry-run", "--json"))
+    outcomes = {each["column"]: each["outcome"] for each in foreseen["columns"]}
+    assert outcomes["client.door_code"] == "ERASED" and outcomes["client.invoice_identity"] == "HELD"
+    assert foreseen["receipt"] is None and [each["disclosure_id"] for each in foreseen["withdrawn"]] == [shared.disclosure_id]
+    assert [ledger.kind_name(entry) for _, entry in ledger.entries(world.sandbox, entries)] == []
+    assert desk.table("rights", "list", "--subject", person.subject_id) == []
+    assert person.fields["client.door_code"] in desk.text("rights", "record", person.subject_id, *ASKED)
+    assert [delivery.disclosure_id for delivery in recipient.fetch(shared.disclosure_id)] == [shared.disclosure_id]
+    # What it foresaw is what it does.
+    done = json.loads(desk.text(*words, "--json"))
+    assert {each["column"]: each["outcome"] for each in done["columns"]} == outcomes and done["receipt"]
+    assert [each["disclosure_id"] for each in done["withdrawn"]] == [shared.disclosure_id]
+
+
+def test_art12_an_open_request_is_extended_by_two_months(world, desk):
+    """An objection under art. 21(1), that the company has still to weigh."""
+    person = world.person()
+    desk.text("rights", "object", person.subject_id, "--purpose", "dpv:CustomerCare", *ASKED)
+    (line,) = desk.lines("rights", "list", "--subject", person.subject_id, "--open")
+    assert (line["kind"], line["state"], line["extended_because"]) == ("OBJECT", "OPEN", "")
+    said = desk.text("rights", "extend", line["request_id"], "--reason", "there are many")
+    (extended,) = desk.lines("rights", "list", "--subject", person.subject_id, "--open")
+    assert extended["extended_because"] == "there are many" and extended["due_at"][:10] in said
+    months = [int(extended["due_at"][:4]) * 12 + int(extended["due_at"][5:7]), int(line["due_at"][:4]) * 12 + int(line["due_at"][5:7])]
+    assert months[0] - months[1] == 2
+    assert b"ALREADY_EXTENDED" in desk.run("rights", "extend", line["request_id"], "--reason", "once more", code=1).stderr
 
 
 def test_art12_requests_are_listed_and_extended(world, desk, client):
