@@ -103,7 +103,7 @@ CREATE TABLE company.held (
 	law          text NOT NULL,
 	since        timestamptz NOT NULL,
 	until        timestamptz NOT NULL,
-	PRIMARY KEY (subject_id, column_name)
+	PRIMARY KEY (subject_id, column_name, since) -- who comes back in between, and goes again, has had two invoices
 );
 CREATE INDEX held_until ON company.held (until);
 
@@ -258,6 +258,11 @@ LANGUAGE sql STABLE AS $$
 	WHERE c.subject_id = values_of.subject
 $$;
 
+CREATE FUNCTION company.is_empty(subject text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT NOT EXISTS (SELECT FROM company.values_of(subject) AS v WHERE v.value IS NOT NULL)
+$$;
+
 -- Until when the law has a column kept, of a client whose contract ends on that day: from the close of that financial year,
 -- which is the calendar year here. NULL: no law.
 CREATE FUNCTION company.kept_until(name text, contract_end date) RETURNS timestamptz
@@ -269,20 +274,25 @@ $$;
 CREATE FUNCTION share.subject_record(subject text)
 RETURNS TABLE (column_name text, value text, origin text, collected_at timestamptz, keep_until timestamptz, keep_because text, held boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-	SELECT
-		v.column_name, v.value, coalesce(k.origin, c.origin), coalesce(k.collected_at, c.registered_at),
-		coalesce(company.kept_until(v.column_name, c.contract_ended_on), c.contract_ended_on::timestamp AT TIME ZONE 'Europe/Paris'),
-		coalesce(p.law || ': ten years from the close of the financial year', 'the contract'),
-		false
-	FROM company.values_of(subject_record.subject) AS v
-	JOIN company.client AS c ON c.subject_id = subject_record.subject
-	LEFT JOIN company.collected AS k ON k.subject_id = c.subject_id AND k.column_name = v.column_name
-	LEFT JOIN company.legal_period AS p ON p.column_name = v.column_name
-	WHERE v.value IS NOT NULL OR NOT EXISTS (
-		SELECT FROM company.held AS h WHERE h.subject_id = c.subject_id AND h.column_name = v.column_name)
-	UNION ALL
-	SELECT h.column_name, h.value, h.origin, h.collected_at, h.until, h.law || ': ten years from the close of the financial year', true
-	FROM company.held AS h WHERE h.subject_id = subject_record.subject
+	SELECT line.column_name, line.value, line.origin, line.collected_at, line.keep_until,
+		coalesce(line.law || ': ten years from the close of the financial year', 'the contract'), line.held
+	FROM (
+		SELECT
+			v.place, v.column_name, v.value, coalesce(k.origin, c.origin), coalesce(k.collected_at, c.registered_at),
+			coalesce(company.kept_until(v.column_name, c.contract_ended_on),
+				(c.contract_ended_on + 1)::timestamp AT TIME ZONE 'Europe/Paris'),
+			p.law, false
+		FROM company.values_of(subject_record.subject) AS v
+		JOIN company.client AS c ON c.subject_id = subject_record.subject
+		LEFT JOIN company.collected AS k ON k.subject_id = c.subject_id AND k.column_name = v.column_name
+		LEFT JOIN company.legal_period AS p ON p.column_name = v.column_name
+		WHERE v.value IS NOT NULL OR NOT EXISTS (
+			SELECT FROM company.held AS h WHERE h.subject_id = c.subject_id AND h.column_name = v.column_name)
+		UNION ALL
+		SELECT 100, h.column_name, h.value, h.origin, h.collected_at, h.until, h.law, true
+		FROM company.held AS h WHERE h.subject_id = subject_record.subject
+	) AS line (place, column_name, value, origin, collected_at, keep_until, law, held)
+	ORDER BY line.place, line.column_name, line.keep_until
 $$;
 
 -- A client's file with another value in one column; or what is wrong with the value, and the file as it was.
@@ -425,12 +435,12 @@ CREATE FUNCTION company.erasure(subject text, names text[])
 RETURNS TABLE (column_name text, outcome text, ground text, law text, since timestamptz, until timestamptz)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	SELECT
-		line.column_name, CASE WHEN line.until > now() THEN 'HELD' ELSE 'ERASED' END,
-		CASE WHEN line.until > now() THEN line.ground END, CASE WHEN line.until > now() THEN line.law END,
-		CASE WHEN line.until > now() THEN line.since END, CASE WHEN line.until > now() THEN line.until END
+		line.column_name, CASE WHEN bool_or(line.until > now()) THEN 'HELD' ELSE 'ERASED' END,
+		max(line.ground) FILTER (WHERE line.until > now()), max(line.law) FILTER (WHERE line.until > now()),
+		min(line.since) FILTER (WHERE line.until > now()), max(line.until) FILTER (WHERE line.until > now())
 	FROM (
 		SELECT v.place, v.column_name, p.ground, p.law, now() AS since,
-			company.kept_until(v.column_name, coalesce(c.contract_ended_on, current_date)) AS until
+			company.kept_until(v.column_name, coalesce(c.contract_ended_on, (now() AT TIME ZONE 'Europe/Paris')::date)) AS until
 		FROM company.values_of(erasure.subject) AS v
 		JOIN company.client AS c ON c.subject_id = erasure.subject
 		LEFT JOIN company.legal_period AS p ON p.column_name = v.column_name
@@ -440,7 +450,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 		FROM company.held AS h WHERE h.subject_id = erasure.subject
 	) AS line
 	WHERE names IS NULL OR line.column_name = ANY (names)
-	ORDER BY line.place, line.column_name
+	GROUP BY line.column_name
+	ORDER BY min(line.place), line.column_name
 $$;
 
 CREATE FUNCTION share.erase(request_key uuid, subject text, names text[], dry_run boolean)
@@ -465,13 +476,12 @@ BEGIN
 		DELETE FROM company.held AS h WHERE h.subject_id = subject AND h.until <= now() AND h.column_name = ANY (gone);
 		INSERT INTO company.held
 		SELECT subject, v.column_name, v.value, coalesce(k.origin, c.origin), coalesce(k.collected_at, c.registered_at),
-			e.ground, e.law, e.since, e.until
+			e.ground, e.law, clock_timestamp(), e.until
 		FROM company.erasure(subject, names) AS e
 		JOIN company.values_of(subject) AS v ON v.column_name = e.column_name AND v.value IS NOT NULL
 		JOIN company.client AS c ON c.subject_id = subject
 		LEFT JOIN company.collected AS k ON k.subject_id = c.subject_id AND k.column_name = v.column_name
-		WHERE e.outcome = 'HELD'
-		ON CONFLICT ON CONSTRAINT held_pkey DO NOTHING;
+		WHERE e.outcome = 'HELD';
 		PERFORM company.remove(subject, names);
 		INSERT INTO company.answer (request_key, answer) VALUES (erase.request_key, answer);
 	END IF;
@@ -506,6 +516,10 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
 	-- After the names and the address, which it would follow.
 	UPDATE company.client AS c SET invoice_identity = NULL
 	WHERE c.subject_id = subject AND 'client.invoice_identity' = ANY (names);
+	-- Where nothing is left of a client, neither are their numbers.
+	DELETE FROM company.booking AS b WHERE b.subject_id = subject AND company.is_empty(subject);
+	DELETE FROM company.collected AS k WHERE k.subject_id = subject AND company.is_empty(subject);
+	DELETE FROM company.client AS c WHERE c.subject_id = subject AND company.is_empty(subject);
 $$;
 
 -- `+33639980123`, however it was typed: a number without a country is a French one.
@@ -514,7 +528,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 	SELECT lower(btrim(c.email)) FROM company.client AS c WHERE c.subject_id = contacts.subject AND c.email IS NOT NULL
 	UNION ALL
 	SELECT '+' || regexp_replace(regexp_replace(c.phone, '\(0\)|[^0-9]', '', 'g'),
-		CASE WHEN c.phone ~ '^\s*\+' THEN '^$' WHEN c.phone ~ '^\s*00' THEN '^00' ELSE '^0' END,
+		CASE WHEN c.phone ~ '^\s*\+' THEN '^$' WHEN c.phone ~ '^\s*00' THEN '^00' ELSE '^0?' END,
 		CASE WHEN c.phone ~ '^\s*(\+|00)' THEN '' ELSE '33' END)
 	FROM company.client AS c WHERE c.subject_id = contacts.subject AND c.phone IS NOT NULL
 $$;

@@ -172,6 +172,32 @@ def test_an_erasure_holds_what_the_law_has_kept_and_no_source_shows_it(company):
     assert company.record(subject) == {} and company.erase(subject) == {} and subject not in company.due(None, "held")
 
 
+def test_what_was_held_before_and_what_came_since_are_both_held(company):
+    """A retention period ended, then the client came back, moved, and asked to be erased: the accounts have two invoices."""
+    someone = person(company.sandbox)
+    subject, first = someone.subject_id, someone.fields["client.invoice_identity"]
+    assert set(company.erase(subject, ["client.invoice_identity"])) == {"client.invoice_identity"}
+    assert company.rectify(subject, "client.family_name", "Revenue") == "RECTIFIED"
+    ((second,),) = company.sandbox.query("SELECT invoice_identity FROM share.client WHERE subject_id = %s", subject)
+    rows = company.ask("erase", str(uuid.uuid4()), subject, None, False, casts="::uuid - ::text[] -")
+    assert [row[1] for row in rows if row[0] == "client.invoice_identity"] == ["HELD"], "a line a column"
+    kept = [row[1] for row in company.ask("subject_record", subject) if row[0] == "client.invoice_identity"]
+    assert "Revenue" in second and sorted(kept) == sorted([first, second])
+
+
+def test_of_whom_every_column_went_nothing_is_left_and_the_order_is_the_contracts(company):
+    someone = person(company.sandbox)
+    subject = someone.subject_id
+    company.sandbox.query("UPDATE company.client SET contract_ended_on = '2001-01-01' WHERE subject_id = %s", subject)
+    company.sandbox.query("UPDATE company.booking SET price = 87 WHERE subject_id = %s", subject)
+    names = [row[0] for row in company.ask("subject_record", subject)]
+    assert names[:5] == ["client.given_name", "client.family_name", "client.phone", "client.email", "client.home_address"]
+    assert {row[0] for row in company.erase(subject, names[:-1]).values()} == {"ERASED"}
+    assert company.values(subject) != "[]" and names[-1] == "booking.price"
+    company.erase(subject, names[-1:])
+    assert company.values(subject) == "[]" and company.record(subject) == {}
+
+
 def test_whom_it_does_not_know_it_says_so(company):
     assert company.record("C-nobody") == {} and company.erase("C-nobody") == {} and company.ask("contacts", "C-nobody") == []
 
@@ -196,7 +222,7 @@ def test_what_a_retention_period_ends_goes_and_the_invoices_identity_stays(compa
     assert subject not in company.due(["client.invoice_identity"], "financial-year-end", "10 years")
 
 
-@pytest.mark.parametrize("phone", ["06 39 98 00 11", "+33 6 39980011", "0033-6.39.98.00.11", "+33 (0)6 39 98 00 11"])
+@pytest.mark.parametrize("phone", ["06 39 98 00 11", "+33 6 39980011", "0033-6.39.98.00.11", "+33 (0)6 39 98 00 11", "(0)6 39 98 00 11"])
 def test_contacts_are_the_same_however_they_were_typed(company, phone):
     subject, *_ = company.register({**FILE, "client.phone": phone, "client.email": " ANNE@Courriel.example".strip()})
     assert sorted(value for value, in company.ask("contacts", subject)) == ["+33639980011", "anne@courriel.example"]
