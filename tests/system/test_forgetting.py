@@ -189,6 +189,14 @@ def test_p4_what_a_forgotten_person_forbade_stays_forbidden_and_leads_to_no_entr
         world.share(person, recipient, "strict")
 
 
+def test_p5_whose_columns_were_to_be_erased_is_forgotten_there_too(world):
+    person, recipient = world.person(), world.recipient()
+    served(world, person, recipient)
+    world.sandbox.query("INSERT INTO needtoknow.column_sweep VALUES (%s, gen_random_uuid(), '{client.door_code}', now())", person.subject_id)
+    forget(world, person.subject_id)
+    assert everywhere(world, person.subject_id) == []
+
+
 def test_art_12_3_a_request_of_who_is_forgotten_waits_for_nobody(world):
     person, recipient = world.person(), world.recipient()
     served(world, person, recipient)

@@ -148,6 +148,8 @@ BEGIN
 		extended_because = CASE WHEN a.extended_because IS NOT NULL THEN '' END
 		WHERE a.subject_id = subject;
 	UPDATE needtoknow.erasure AS e SET subject_id = NULL, state = 3 WHERE e.subject_id = subject;
+	-- What the company has not erased yet it names again when it is asked what is due.
+	DELETE FROM needtoknow.column_sweep AS s WHERE s.subject_id = subject;
 	UPDATE needtoknow.suppression AS s SET subject_id = NULL WHERE s.subject_id = subject;
 	UPDATE needtoknow.disclosure AS d SET subject_id = NULL, booking_id = NULL, request_digest = decode(repeat('00', 16), 'hex')
 		WHERE d.subject_id = subject;
