@@ -25,6 +25,8 @@ enum origin {
 	FROM_SIGNER,
 	FROM_CORRECTOR,
 	FROM_SWEEPER,
+	FROM_ERASER,
+	FROM_RETENTION_SWEEPER,
 };
 
 enum kind {
@@ -48,6 +50,8 @@ struct metric {
 #define SIGNER(member) FROM_SIGNER, offsetof(struct signer_counters, member)
 #define CORRECTOR(member) FROM_CORRECTOR, offsetof(struct corrector_counters, member)
 #define SWEEPER(member) FROM_SWEEPER, offsetof(struct sweeper_counters, member)
+#define ERASER(member) FROM_ERASER, offsetof(struct eraser_counters, member)
+#define RETENTION_SWEEPER(member) FROM_RETENTION_SWEEPER, offsetof(struct retention_sweeper_counters, member)
 #define OTHER FROM_ELSEWHERE, 0
 
 /* Those that are not merely copied from a worker's counters. */
@@ -129,6 +133,25 @@ static const struct metric metrics_table[] = {
 	{ "needtoknow_corrections_stopped",
 		"1 while the change queue cannot be read or removed from; the log says why.", FLAG,
 		CORRECTOR(stopped) },
+	{ "needtoknow_erasures_waiting", "Erasures that the company's database has still to answer.", GAUGE,
+		ERASER(waiting) },
+	{ "needtoknow_erasures_resumed_total", "Erasures that the elected worker went on with and finished.", COUNTER,
+		ERASER(resumed) },
+	{ "needtoknow_erasures_stopped", "1 while the company's database does not answer an erasure.", FLAG,
+		ERASER(stopped) },
+	{ "needtoknow_subjects_forgotten_total",
+		"Clients whose key was destroyed, since they were erased long enough ago.", COUNTER,
+		ERASER(forgotten) },
+	{ "needtoknow_column_sweeps_total", "Times the company was asked whose columns it may not keep any longer.",
+		COUNTER, RETENTION_SWEEPER(looks) },
+	{ "needtoknow_columns_erased_total", "Columns of the company's that were erased, since their time was over.",
+		COUNTER, RETENTION_SWEEPER(columns) },
+	{ "needtoknow_column_sweeps_waiting",
+		"Clients whose columns stay beyond their time: restricted, or not erased by the company.", GAUGE,
+		RETENTION_SWEEPER(waiting) },
+	{ "needtoknow_column_sweeps_stopped",
+		"1 when the last sweep of columns could not ask or do something; the log says what.", FLAG,
+		RETENTION_SWEEPER(stopped) },
 };
 
 #define METRICS COUNT_OF(metrics_table)
@@ -205,6 +228,8 @@ void metrics_publish(struct metrics *metrics, unsigned worker, const struct metr
 		[FROM_SIGNER] = sample->signer,
 		[FROM_CORRECTOR] = sample->corrector,
 		[FROM_SWEEPER] = sample->sweeper,
+		[FROM_ERASER] = sample->eraser,
+		[FROM_RETENTION_SWEEPER] = sample->retention_sweeper,
 	};
 	for (size_t metric = 0; metric < METRICS; metric++) {
 		const char *origin = origins[metrics_table[metric].origin];

@@ -3,8 +3,10 @@
 
 #include "io/server.h"
 #include "service/corrector.h"
+#include "service/eraser.h"
 #include "service/ledger_room.h"
 #include "service/queue.h"
+#include "service/retention_sweeper.h"
 #include "service/service.h"
 #include "service/signer.h"
 #include "service/sweeper.h"
@@ -41,6 +43,8 @@ struct metrics_sample {
 	const struct signer_counters *signer;
 	const struct corrector_counters *corrector;
 	const struct sweeper_counters *sweeper;
+	const struct eraser_counters *eraser;
+	const struct retention_sweeper_counters *retention_sweeper;
 };
 
 void metrics_publish(struct metrics *metrics, unsigned worker, const struct metrics_sample *sample);

@@ -44,6 +44,8 @@ static void publish(struct worker *worker)
 			.signer = signer_counters(service_signer(service)),
 			.corrector = corrector_counters(service_corrector(service)),
 			.sweeper = sweeper_counters(service_sweeper(service)),
+			.eraser = eraser_counters(service_eraser(service)),
+			.retention_sweeper = retention_sweeper_counters(service_retention_sweeper(service)),
 		});
 }
 

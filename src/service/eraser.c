@@ -31,11 +31,14 @@ struct eraser {
 	struct erasing erasings[PENDING_PAGE];
 	unsigned erasing; /* of them, those on their way */
 	bool complaining; /* the company's database did not answer, and that was said */
+	size_t waiting; /* on the pages of this round so far */
+	struct eraser_counters counters;
 };
 
 /* ---- forgetting one ---- */
 
 struct forgetting {
+	struct eraser *eraser;
 	const char *subject_id;
 	bool kept;
 };
@@ -105,8 +108,10 @@ static enum step_result forget_rest(struct call *call)
 
 static enum step_result forget_done(struct call *call)
 {
+	const struct forgetting *forgetting = call->state;
 	if (call->awaited)
 		return STEP_WAIT;
+	forgetting->eraser->counters.forgotten++;
 	log_info("erasure", "a client who was erased is forgotten: nothing leads from the ledger to them any more");
 	return STEP_DONE;
 }
@@ -117,11 +122,11 @@ static const struct method forget_method = {
 	.train_class = TRAIN_SHARE,
 };
 
-static void forget(struct service *service, const char *subject_id)
+static void forget(struct eraser *eraser, const char *subject_id)
 {
-	struct call *call = call_new_own(service, &forget_method);
+	struct call *call = call_new_own(eraser->service, &forget_method);
 	struct forgetting *forgetting = call_alloc(call, sizeof *forgetting);
-	*forgetting = (struct forgetting){ .subject_id = arena_strdup(call->arena, subject_id) };
+	*forgetting = (struct forgetting){ .eraser = eraser, .subject_id = arena_strdup(call->arena, subject_id) };
 	call->state = forgetting;
 	call_run(call);
 }
@@ -214,6 +219,7 @@ static void erased(void *context)
 	for (int i = 0; i < PENDING_PAGE; i++)
 		if (eraser->erasings[i].done && !eraser->erasings[i].running) {
 			eraser->erasings[i].done = NULL;
+			eraser->counters.resumed += eraser->erasings[i].complete;
 			complain(eraser, eraser->erasings[i].complete);
 		}
 }
@@ -224,13 +230,18 @@ static enum step_result look_done(struct call *call)
 	struct eraser *eraser = look->eraser;
 	if (call->awaited)
 		return STEP_WAIT;
+	eraser->waiting += look->pending;
+	if (look->pending < PENDING_PAGE) {
+		eraser->counters.waiting = eraser->waiting;
+		eraser->waiting = 0;
+	}
 	eraser->pending = look->pending == PENDING_PAGE ? look->pending_last : beginning;
 	eraser->due = look->due == FORGET_PAGE ? look->due_last : beginning;
 	eraser->erasing += (unsigned)look->pending;
 	for (size_t i = 0; i < look->pending; i++)
 		erasing_start(&eraser->erasings[i], call->service, look->keys[i].key, erased, eraser);
 	for (size_t i = 0; i < look->subject_count; i++)
-		forget(call->service, look->subjects[i]);
+		forget(eraser, look->subjects[i]);
 	return STEP_DONE;
 }
 
@@ -249,6 +260,11 @@ static void ticked(void *context)
 {
 	struct eraser *eraser = context;
 	loop_timer_set(&eraser->timer, INTERVAL);
+	if (!service_elected(eraser->service)) {
+		eraser->waiting = eraser->counters.waiting = 0;
+		eraser->complaining = false;
+	}
+	eraser->counters.stopped = eraser->complaining;
 	if (eraser->looking || eraser->erasing || service_state(eraser->service) != SERVICE_SERVING ||
 		!service_elected(eraser->service))
 		return;
@@ -267,6 +283,11 @@ struct eraser *eraser_new(struct service *service)
 	loop_timer_init(&eraser->timer, service_loop(service), ticked, eraser);
 	loop_timer_set(&eraser->timer, INTERVAL);
 	return eraser;
+}
+
+const struct eraser_counters *eraser_counters(const struct eraser *eraser)
+{
+	return &eraser->counters;
 }
 
 void eraser_free(struct eraser *eraser)

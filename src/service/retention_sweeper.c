@@ -49,6 +49,7 @@ struct retention_sweeper {
 	uint64_t columns_before;
 	uint32_t left_before;
 	char *after; /* the client on that page who was last */
+	struct retention_sweeper_counters counters;
 };
 
 static void go_on(struct retention_sweeper *sweeper);
@@ -211,6 +212,7 @@ static enum step_result sweep_done(struct call *call)
 	if (sweep->recorded && sweep->count) {
 		sweep->sweeper->clients++;
 		sweep->sweeper->columns += sweep->count;
+		sweep->sweeper->counters.columns += sweep->count;
 	}
 	return STEP_DONE;
 }
@@ -414,6 +416,8 @@ static void end_look(struct retention_sweeper *sweeper)
 	int64_t now = loop_now(service_loop(sweeper->service));
 	sweeper->due_at = now + (sweeper->troubled ? RETRY_INTERVAL : INTERVAL);
 	sweeper->state = SWEEPER_IDLE;
+	sweeper->counters.waiting = sweeper->left;
+	sweeper->counters.stopped = sweeper->troubled;
 	if (sweeper->clients)
 		log_info("retention", "%" PRIu64 " columns of %" PRIu64 " clients erased, whose time was over",
 			sweeper->columns, sweeper->clients);
@@ -468,12 +472,15 @@ static void ticked(void *context)
 	if (elected != sweeper->elected)
 		sweeper->due_at = 0;
 	sweeper->elected = elected;
+	if (!elected)
+		sweeper->counters.waiting = sweeper->counters.stopped = 0;
 	if (sweeper->state != SWEEPER_IDLE || !may_look(sweeper))
 		return;
 	int policy = rules_number(in_force(sweeper->service));
 	if (policy == sweeper->policy && loop_now(service_loop(sweeper->service)) < sweeper->due_at)
 		return;
 	sweeper->policy = policy;
+	sweeper->counters.looks++;
 	sweeper->troubled = sweeper->again = false;
 	sweeper->clients = sweeper->columns = 0;
 	sweeper->left = 0;
@@ -487,6 +494,11 @@ struct retention_sweeper *retention_sweeper_new(struct service *service)
 	loop_timer_init(&sweeper->timer, service_loop(service), ticked, sweeper);
 	loop_timer_set(&sweeper->timer, TICK);
 	return sweeper;
+}
+
+const struct retention_sweeper_counters *retention_sweeper_counters(const struct retention_sweeper *sweeper)
+{
+	return &sweeper->counters;
 }
 
 void retention_sweeper_free(struct retention_sweeper *sweeper)

@@ -19,4 +19,13 @@ struct retention_sweeper;
 struct retention_sweeper *retention_sweeper_new(struct service *service);
 void retention_sweeper_free(struct retention_sweeper *sweeper); /* NULL is allowed */
 
+struct retention_sweeper_counters {
+	uint64_t looks;
+	uint64_t columns; /* of the company's that were erased */
+	/* Of the last look, and 0 of who is not elected. */
+	uint64_t waiting; /* clients whose columns stay, restricted or not erased by the company */
+	uint64_t stopped; /* 1: something could not be asked or done; the log says why */
+};
+const struct retention_sweeper_counters *retention_sweeper_counters(const struct retention_sweeper *sweeper);
+
 #endif

@@ -78,6 +78,8 @@ struct queues *service_queues(const struct service *service);
 struct rulebook *service_rulebook(const struct service *service);
 struct tail *service_tail(const struct service *service);
 struct sweeper *service_sweeper(const struct service *service);
+const struct eraser *service_eraser(const struct service *service);
+const struct retention_sweeper *service_retention_sweeper(const struct service *service);
 struct signer *service_signer(const struct service *service);
 struct corrector *service_corrector(const struct service *service);
 const struct ledger_room *service_ledger_room(const struct service *service);

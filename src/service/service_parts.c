@@ -45,6 +45,16 @@ struct sweeper *service_sweeper(const struct service *service)
 	return service->sweeper;
 }
 
+const struct eraser *service_eraser(const struct service *service)
+{
+	return service->eraser;
+}
+
+const struct retention_sweeper *service_retention_sweeper(const struct service *service)
+{
+	return service->retention_sweeper;
+}
+
 const struct ledger_room *service_ledger_room(const struct service *service)
 {
 	return service->ledger_room;

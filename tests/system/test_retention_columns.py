@@ -12,6 +12,7 @@ from needtoknow_testing.cli import Cli
 from needtoknow_testing.rights import asked
 from needtoknow_testing.waiting import until
 from needtoknow_testing.world import World
+from test_corrections import metric
 
 AT_CONTRACT_END = {"client.home_address", "client.door_code"}  # deploy/policy.yaml
 PAGE = 32  # src/service/retention_sweeper.c
@@ -104,6 +105,8 @@ def test_art5_columns_go_when_the_contract_has_ended_and_the_ledger_names_them(s
     assert entry.subject_pseudonym == pseudonym
     assert not sweeps_of(swept, goes_on)
     until(lambda: nothing_pending(swept), 10, "the sweep's end")
+    until(lambda: metric(swept, "columns_erased_total") == len(AT_CONTRACT_END), 10, "their count")
+    assert metric(swept, "column_sweeps_total") >= 1 and metric(swept, "column_sweeps_stopped") == 0
 
 
 def test_art5_more_than_a_page_of_clients_goes_one_entry_each(swept):
@@ -170,6 +173,7 @@ def test_a_client_whose_erasure_fails_keeps_nobody_elses(swept):
         assert not sweeps_of(swept, broken)
         assert door_codes(swept, broken)[broken.subject_id][0] == broken.value("client.door_code")
         until(lambda: "the company's erase() failed" in swept.sandbox.log(), 10, "what the operator is told")
+        until(lambda: metric(swept, "column_sweeps_waiting") == metric(swept, "column_sweeps_stopped") == 1, 10, "the metrics")
     finally:
         swept.sandbox.query("DROP TRIGGER stubborn ON company.client; DROP FUNCTION company.stubborn")
     swept.sandbox.restart()

@@ -9,6 +9,7 @@ from needtoknow_testing.client import unique
 from needtoknow_testing.refusal import refused
 from needtoknow_testing.waiting import until
 from needtoknow_testing.world import World
+from test_corrections import metric
 from test_forgetting import everywhere
 
 ERASED = protos.common.DISCLOSURE_STATE_ERASED
@@ -125,6 +126,7 @@ def test_art_17_an_erasure_holds_at_once_and_the_company_is_asked_until_it_answe
     shared = world.share(person, recipient)
     recipient.acknowledge(*recipient.drain())
     request = request_of(person, cancel_bookings=True)
+    resumed = metric(world, "erasures_resumed_total")
     broken(world)
     try:
         with refused("UNAVAILABLE", "SOURCE_UNAVAILABLE"):
@@ -133,9 +135,12 @@ def test_art_17_an_erasure_holds_at_once_and_the_company_is_asked_until_it_answe
         with refused("FAILED_PRECONDITION", "ERASED"):
             world.share(person, recipient)
         assert request_state(world, request) == [(1, False)] and len(erasure_entries(world, person)) == 1
+        until(lambda: metric(world, "erasures_waiting") == 1 and metric(world, "erasures_stopped") == 1, 30, "what the operator is told")
     finally:
         mended(world)
     until(lambda: request_state(world, request) == [(2, True)], 30, "the company's answer, which nobody waits for")
+    until(lambda: metric(world, "erasures_resumed_total") > resumed, 10, "the count of what was gone on with")
+    until(lambda: metric(world, "erasures_waiting") == metric(world, "erasures_stopped") == 0, 30, "what the operator is told now")
     answer = world.rights.rights.Erase(request, timeout=20)
     assert [each.disclosure_id for each in answer.withdrawn] == [shared.disclosure_id] and answer.columns
     assert len(erasure_entries(world, person)) == 3, "and each was said once"
@@ -206,6 +211,7 @@ def test_p3_p5_of_who_was_erased_and_forgotten_nothing_is_left_but_the_proof():
         # Which client it was stands in one place: that nothing is shared of them.
         assert set(everywhere(world, person.subject_id)) <= {("needtoknow.right_in_force", "subject_id")}
         assert world.sandbox.query("SELECT state, subject_id FROM needtoknow.erasure") == [(3, None)] * 2
+        until(lambda: metric(world, "subjects_forgotten_total") >= 2, 10, "the count of those who are forgotten")
         assert world.sandbox.query("SELECT request_id, subject_id FROM needtoknow.rights_request") == [(None, None)] * 2
         assert totals(world, recipient) == before
         log, export = world.sandbox.log(), str(list(world.auditor.audit.ListEntries(

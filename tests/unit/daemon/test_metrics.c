@@ -34,6 +34,8 @@ struct figures {
 	struct server_counters server;
 	struct train_counters train;
 	struct queue_counters queue;
+	struct eraser_counters eraser;
+	struct retention_sweeper_counters retention_sweeper;
 };
 
 static void publish(struct metrics *metrics, unsigned worker, enum service_state state, const char *why,
@@ -45,7 +47,9 @@ static void publish(struct metrics *metrics, unsigned worker, enum service_state
 			.certificate_expiry = EXPIRY,
 			.server = &figures->server,
 			.train = &figures->train,
-			.queue = &figures->queue });
+			.queue = &figures->queue,
+			.eraser = &figures->eraser,
+			.retention_sweeper = &figures->retention_sweeper });
 }
 
 /* Two workers' places, nobody in them. */
@@ -68,6 +72,8 @@ static void test_a_worker_is_told_with_its_number(void **state)
 		.server = { .connections_accepted = 7, .connections_open = 3, .bytes_written = UINT64_MAX / 2 },
 		.train = { .trains = 11, .entries = 12 },
 		.queue = { .subscriptions = 5, .withdrawals = 6 },
+		.eraser = { .waiting = 13, .resumed = 14, .forgotten = 15, .stopped = 1 },
+		.retention_sweeper = { .looks = 16, .columns = 17, .waiting = 18, .stopped = 1 },
 	};
 	metrics_worker_started(metrics, 1);
 	metrics_worker_started(metrics, 2);
@@ -78,6 +84,14 @@ static void test_a_worker_is_told_with_its_number(void **state)
 	assert_true(value_of(metrics, "needtoknow_trains_total{worker=\"2\"}") == 11);
 	assert_true(value_of(metrics, "needtoknow_ledger_entries_total{worker=\"2\"}") == 12);
 	assert_true(value_of(metrics, "needtoknow_subscriptions_open{worker=\"2\"}") == 5);
+	assert_true(value_of(metrics, "needtoknow_erasures_waiting{worker=\"2\"}") == 13);
+	assert_true(value_of(metrics, "needtoknow_erasures_resumed_total{worker=\"2\"}") == 14);
+	assert_true(value_of(metrics, "needtoknow_subjects_forgotten_total{worker=\"2\"}") == 15);
+	assert_true(value_of(metrics, "needtoknow_erasures_stopped{worker=\"2\"}") == 1);
+	assert_true(value_of(metrics, "needtoknow_column_sweeps_total{worker=\"2\"}") == 16);
+	assert_true(value_of(metrics, "needtoknow_columns_erased_total{worker=\"2\"}") == 17);
+	assert_true(value_of(metrics, "needtoknow_column_sweeps_waiting{worker=\"2\"}") == 18);
+	assert_true(value_of(metrics, "needtoknow_column_sweeps_stopped{worker=\"2\"}") == 1);
 	assert_true(value_of(metrics, "needtoknow_withdrawals_sent_total{worker=\"2\"}") == 6);
 	assert_true(value_of(metrics, "needtoknow_worker_serving{worker=\"1\"}") == 0);
 	assert_true(value_of(metrics, "needtoknow_worker_serving{worker=\"2\"}") == 1);
