@@ -22,6 +22,7 @@ struct lift {
 	const char *purpose, *remark;
 	bool overridden;
 	struct objections held;
+	const struct status *refused; /* decided in the train, where a repeat is known to be one */
 	struct recorded entries[RECEIPTS_MAX];
 	const struct recorded *receipts[RECEIPTS_MAX];
 	size_t receipt_count;
@@ -66,35 +67,41 @@ static enum step_result lift_read(struct call *call)
 
 /* ---- commit ---- */
 
-static enum step_result refuse_absolute(struct call *call, const char *message)
-{
-	return call_refuse(call,
-		&(struct status){ .code = GRPC_FAILED_PRECONDITION, .reason = "ABSOLUTE_RIGHT", .message = message });
-}
-
 static enum step_result lift_commit(struct call *call)
 {
-	struct lift *lift = call->state;
-	if (call->awaited)
-		return STEP_WAIT;
-	if (lift->asked.repeat.found != REPEAT_NEW)
-		return train_board(call);
+	return call->awaited ? STEP_WAIT : train_board(call);
+}
+
+static const struct status not_objected = {
+	.code = GRPC_NOT_FOUND,
+	.reason = "NOT_OBJECTED",
+	.message = "there is no objection to that purpose, as it was named",
+};
+static const struct status marketing_is_absolute = {
+	.code = GRPC_FAILED_PRECONDITION,
+	.reason = "ABSOLUTE_RIGHT",
+	.message = "no ground overrides an objection to direct marketing (GDPR art. 21(3)): only the client may take "
+		   "it back",
+};
+static const struct status consent_is_absolute = {
+	.code = GRPC_FAILED_PRECONDITION,
+	.reason = "ABSOLUTE_RIGHT",
+	.message =
+		"no ground replaces a consent that was withdrawn (GDPR art. 7(3)): only the client may give it again",
+};
+
+/* NULL: it is lifted. */
+static const struct status *why_not(const struct lift *lift)
+{
 	bool objection = objections_find(&lift->held, RIGHT_OBJECTION, lift->purpose);
 	bool consent = objections_find(&lift->held, RIGHT_CONSENT_WITHDRAWN, lift->purpose);
 	if (!objection && !consent)
-		return call_refuse(call,
-			&(struct status){ .code = GRPC_NOT_FOUND,
-				.reason = "NOT_OBJECTED",
-				.message = "there is no objection to that purpose, as it was named" });
+		return &not_objected;
 	if (lift->overridden && purpose_is_direct_marketing(lift->purpose))
-		return refuse_absolute(call,
-			"no ground overrides an objection to direct marketing (GDPR art. 21(3)): only the client may "
-			"take it back");
+		return &marketing_is_absolute;
 	if (lift->overridden && !objection)
-		return refuse_absolute(call,
-			"no ground replaces a consent that was withdrawn (GDPR art. 7(3)): only the client may give it "
-			"again");
-	return train_board(call);
+		return &consent_is_absolute;
+	return NULL;
 }
 
 static void keep(struct lift *lift, struct recorded recorded)
@@ -139,6 +146,9 @@ static enum boarding lift_board(struct call *call, struct departure *departure)
 	case ASKED_NEW:
 		break;
 	}
+	lift->refused = why_not(lift);
+	if (lift->refused)
+		return BOARD_NOTHING;
 	lift->receipt_count = 0;
 	lift_right(call, departure, lift, RIGHT_OBJECTION);
 	if (!lift->overridden)
@@ -162,6 +172,8 @@ static enum step_result lift_reply(struct call *call)
 		return refusal_reply(call, REASON(REQUEST_ID_REUSED), &lift->asked.recorded);
 	if (lift->asked.repeat.found == REPEAT_SAME)
 		return STEP_NEXT;
+	if (lift->refused)
+		return call_refuse(call, lift->refused);
 	response.receipts = call_alloc(call, RECEIPTS_MAX * sizeof *response.receipts);
 	for (size_t i = 0; !call->failed && i < lift->receipt_count; i++)
 		response.receipts[response.n_receipts++] = receipt_message(call, lift->receipts[i]);

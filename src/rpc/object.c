@@ -35,6 +35,7 @@ struct object {
 	struct change *page; /* of what lives */
 	uint64_t from; /* the index at which it begins */
 	bool prepared, refused, raised;
+	bool not_objected; /* what is to be upheld: decided in the train, where a repeat is known to be one */
 	/* What is answered: of earlier trains, and of this. */
 	const struct disclosure **withdrawn;
 	const struct recorded **receipts;
@@ -166,11 +167,6 @@ static enum step_result object_commit(struct call *call)
 		return STEP_WAIT;
 	if (object->asked.repeat.found != REPEAT_NEW)
 		return train_board(call);
-	if (object->upheld && !object->refused && !objections_find(&object->held, RIGHT_OBJECTION, object->purpose))
-		return call_refuse(call,
-			&(struct status){ .code = GRPC_NOT_FOUND,
-				.reason = "NOT_OBJECTED",
-				.message = "there is no objection to that purpose that could be upheld" });
 	if (!object->prepared && !object->refused)
 		prepare(call, object);
 	return call->failed ? STEP_NEXT : train_board(call);
@@ -233,6 +229,9 @@ static enum boarding object_board(struct call *call, struct departure *departure
 		asked_refuse(call, departure, &object->asked, REASON(NO_RIGHT_TO_OBJECT), &object->refusal);
 		return BOARDED;
 	}
+	object->not_objected = object->upheld && !objections_find(&object->held, RIGHT_OBJECTION, object->purpose);
+	if (object->not_objected)
+		return BOARD_NOTHING;
 	object->withdrawn_count = object->earlier_withdrawn;
 	object->receipt_count = object->earlier_receipts;
 	if (!object->raised) {
@@ -298,6 +297,11 @@ static enum step_result object_reply(struct call *call)
 		return STEP_NEXT;
 	if (object->refused)
 		return refusal_reply(call, REASON(NO_RIGHT_TO_OBJECT), &object->refusal);
+	if (object->not_objected)
+		return call_refuse(call,
+			&(struct status){ .code = GRPC_NOT_FOUND,
+				.reason = "NOT_OBJECTED",
+				.message = "there is no objection to that purpose that could be upheld" });
 	for (size_t i = 0; i < page_size(object); i++)
 		if (object->page->all[i].reason != REASON(UNSPECIFIED))
 			ending_committed(call, &object->page->all[i]);

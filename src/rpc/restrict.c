@@ -24,6 +24,7 @@ struct restriction {
 	const char *remark;
 	bool lift;
 	bool in_force; /* it is restricted now */
+	bool refused; /* to be lifted, and not in force: decided in the train, where a repeat is known to be one */
 	bool telling_began;
 	struct telling telling;
 	struct recall *recall;
@@ -66,7 +67,7 @@ static enum step_result lift_decode(struct call *call)
 		request->reason, true);
 }
 
-/* ---- ask and gather: is it restricted? ---- */
+/* ---- ask: is it restricted? ---- */
 
 static void in_force_row(struct call *call, void *target, const PGresult *result, int row)
 {
@@ -88,23 +89,10 @@ static enum step_result restriction_ask(struct call *call)
 {
 	struct restriction *restriction = call->state;
 	enum step_result result = asked_ask(call);
-	restriction->in_force = false;
+	restriction->in_force = restriction->refused = false;
 	batch_read(
 		call, &restriction_in_force, restriction, (struct cell[]){ cell_text(restriction->asked.subject_id) });
 	return result;
-}
-
-static enum step_result restriction_gather(struct call *call)
-{
-	const struct restriction *restriction = call->state;
-	enum step_result result = asked_gather(call);
-	if (result != STEP_NEXT || restriction->asked.repeat.found != REPEAT_NEW || !restriction->lift ||
-		restriction->in_force)
-		return result;
-	return call_refuse(call,
-		&(struct status){ .code = GRPC_NOT_FOUND,
-			.reason = "NOT_RESTRICTED",
-			.message = "the processing of this client's data is not restricted" });
 }
 
 /* ---- commit ---- */
@@ -139,6 +127,9 @@ static enum boarding restriction_board(struct call *call, struct departure *depa
 	case ASKED_NEW:
 		break;
 	}
+	restriction->refused = restriction->lift && !restriction->in_force;
+	if (restriction->refused)
+		return BOARD_NOTHING;
 	entry_begin(&draft, call,
 		restriction->lift ? NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_RESTRICTION_LIFTED
 				  : NEEDTOKNOW__V1__ENTRY_KIND__ENTRY_KIND_RESTRICTION_RAISED);
@@ -153,6 +144,14 @@ static enum boarding restriction_board(struct call *call, struct departure *depa
 
 /* ---- tell: the recipients ---- */
 
+static enum step_result refuse_lifting(struct call *call)
+{
+	return call_refuse(call,
+		&(struct status){ .code = GRPC_NOT_FOUND,
+			.reason = "NOT_RESTRICTED",
+			.message = "the processing of this client's data is not restricted" });
+}
+
 static void restriction_told(void *context)
 {
 	call_run(context);
@@ -165,6 +164,8 @@ static enum step_result restriction_tell(struct call *call)
 	const struct asked *asked = &restriction->asked;
 	if (asked->reused)
 		return refusal_reply(call, NEEDTOKNOW__V1__REASON__REASON_REQUEST_ID_REUSED, &asked->recorded);
+	if (restriction->refused)
+		return refuse_lifting(call);
 	if (!restriction->telling_began) {
 		restriction->telling_began = true;
 		telling_start(&restriction->telling, call->service, asked->repeat.key, asked->subject_id,
@@ -228,7 +229,7 @@ const struct method rights_restrict = {
 	.role = ROLE_RIGHTS,
 	.kind = SERVER_METHOD_UNARY,
 	.input = &needtoknow__v1__restrict_request__descriptor,
-	.steps = { restrict_decode, restriction_ask, restriction_gather, restriction_commit, restriction_tell,
+	.steps = { restrict_decode, restriction_ask, asked_gather, restriction_commit, restriction_tell,
 		restriction_seen, restriction_recall, restriction_reply },
 	.again = 1,
 	.board = restriction_board,
@@ -241,8 +242,8 @@ const struct method rights_lift_restriction = {
 	.role = ROLE_RIGHTS,
 	.kind = SERVER_METHOD_UNARY,
 	.input = &needtoknow__v1__lift_restriction_request__descriptor,
-	.steps = { lift_decode, restriction_ask, restriction_gather, restriction_commit, restriction_tell,
-		restriction_seen, restriction_recall, restriction_reply },
+	.steps = { lift_decode, restriction_ask, asked_gather, restriction_commit, restriction_tell, restriction_seen,
+		restriction_recall, restriction_reply },
 	.again = 1,
 	.board = restriction_board,
 	.train_class = TRAIN_CONTROL,
