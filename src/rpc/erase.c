@@ -19,6 +19,15 @@
 #define WITHDRAWN_MAX 1024
 #define RIGHT_ERASED 1 /* of needtoknow.right_in_force */
 
+/* What was done under this request id before. Its row outlives what was answered: a restore takes that back, and has
+ * the erasure recorded again (service/erasure_again.h). */
+struct erasure_before {
+	bool found;
+	const char *subject_id; /* NULL: forgotten since */
+	uint64_t index;
+	int64_t recorded_at;
+};
+
 /*
  * Erase: art. 17, 19. One train records it, refuses from then on whatever would be shared of the client, and withdraws
  * what is live; that waits for no database of the company's. Then the company is asked to erase (service/erasing.h),
@@ -27,6 +36,7 @@
  */
 struct erase {
 	struct asked asked;
+	struct erasure_before before;
 	bool dry_run, cancel_bookings;
 	struct change *live; /* to be withdrawn in the first train */
 	unsigned bookings; /* of what is live */
@@ -69,6 +79,22 @@ static enum step_result erase_decode(struct call *call)
 
 /* ---- ask and gather ---- */
 
+static void before_row(struct call *call, void *target, const PGresult *result, int row)
+{
+	struct erasure_before *before = target;
+	*before = (struct erasure_before){ .found = true,
+		.subject_id = row_text(result, row, 1, call),
+		.index = (uint64_t)row_int(result, row, 2),
+		.recorded_at = row_time(result, row, 3) };
+}
+
+static const struct read_kind erasure_before = {
+	.statement = &sql_erasure_before,
+	.from = READ_STATE,
+	.types = { PG_UUID },
+	.row = before_row,
+};
+
 static enum step_result erase_ask(struct call *call)
 {
 	struct erase *erase = call->state;
@@ -76,6 +102,8 @@ static enum step_result erase_ask(struct call *call)
 	if (!rulebook_is_current(service_rulebook(call->service), call))
 		return STEP_WAIT;
 	asked_ask(call);
+	erase->before.found = false;
+	batch_read(call, &erasure_before, &erase->before, (struct cell[]){ cell_bytes(erase->asked.repeat.key, 16) });
 	erase->live = change_ask_subject(call, erase->asked.subject_id, 0);
 	return STEP_NEXT;
 }
@@ -111,6 +139,26 @@ static unsigned count_bookings(struct call *call, const struct change *live)
 	return bookings;
 }
 
+/* It is not done twice: it is answered from what is recorded. How it was asked for nobody knows any more; of whom, one
+ * does. */
+static void take_for_repeat(struct call *call, struct erase *erase)
+{
+	struct repeat *repeat = &erase->asked.repeat;
+	const char *subject_id = erase->before.subject_id;
+	if (!subject_id || strcmp(subject_id, erase->asked.subject_id) != 0) {
+		repeat->found = REPEAT_OTHER;
+		return;
+	}
+	repeat->indices = call_alloc(call, sizeof *repeat->indices);
+	if (!repeat->indices)
+		return;
+	repeat->indices[0] = erase->before.index;
+	repeat->index_count = 1;
+	repeat->disclosure_count = 0;
+	repeat->recorded_at = erase->before.recorded_at;
+	repeat->found = REPEAT_SAME;
+}
+
 static enum step_result erase_gather(struct call *call)
 {
 	struct erase *erase = call->state;
@@ -119,6 +167,8 @@ static enum step_result erase_gather(struct call *call)
 	/* What records nothing is nobody's repeat. */
 	if (erase->dry_run)
 		erase->asked.repeat.found = REPEAT_NEW;
+	else if (erase->asked.repeat.found == REPEAT_NEW && erase->before.found)
+		take_for_repeat(call, erase);
 	enum step_result result = asked_gather(call);
 	if (result != STEP_NEXT || erase->asked.repeat.found != REPEAT_NEW)
 		return result;

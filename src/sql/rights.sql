@@ -255,6 +255,13 @@ LEFT JOIN LATERAL (SELECT * FROM (SELECT * FROM needtoknow.disclosure AS x WHERE
 LEFT JOIN LATERAL (SELECT * FROM needtoknow.subject_key AS x WHERE x.subject_id = d.subject_id OFFSET 0) AS k ON true
 ORDER BY u.ord, d.shared_index;
 
+-- name: erasure_before
+-- Under this request key a client was erased before, whether or not what was answered is still remembered. The subject is NULL once
+-- forgotten.
+SELECT u.ord, e.subject_id, e.ledger_index, e.recorded_at
+FROM unnest($1::uuid[]) WITH ORDINALITY AS u(request_key, ord)
+CROSS JOIN LATERAL (SELECT * FROM needtoknow.erasure AS x WHERE x.request_key = u.request_key OFFSET 0) AS e;
+
 -- name: erasure_facts
 -- Of one that the company has answered: is that recorded, is it in the register, and its subject's key.
 SELECT u.ord, e.state, q.request_key IS NOT NULL, k.pseudonym, k.key

@@ -1,6 +1,7 @@
 """A database that is restored from a backup must not bring back who was erased since (GDPR art. 17): a real dump, a real restore."""
 
 import os
+import signal
 import stat
 import subprocess
 
@@ -57,11 +58,11 @@ def erase(world, person):
     return world.rights.rights.Erase(request, timeout=60)
 
 
-def reapply(sandbox):
+def reapply(sandbox, **environment):
     """As the daemon's user, as the daemon itself is started."""
     return subprocess.run(
         [sandbox.command[0], "reapply-erasures", "--config", str(sandbox.config)], executable=sandbox.binary, cwd=sandbox.cwd,
-        env=sandbox.environment, user=sandbox.user, group=sandbox.group, extra_groups=[], stdin=subprocess.DEVNULL,
+        env={**sandbox.environment, **environment}, user=sandbox.user, group=sandbox.group, extra_groups=[], stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
 
 
@@ -130,6 +131,87 @@ def test_p8_a_restored_backup_resurrects_nobody(world, tmp_path, running):
     again = reapply(sandbox)
     assert again.returncode == 0 and again.stdout.splitlines()[-1] == "erasures: 2 in the list, 0 recorded again, 0 of them done"
     assert path.read_text().splitlines() == lines, "the list is as it was"
+
+
+def erased_entries(sandbox, person):
+    """Why, of each entry ERASED about them."""
+    found = dict(ledger.entries(sandbox))
+    indices = sandbox.query("SELECT ledger_index FROM needtoknow.entry_reference WHERE subject_id = %s ORDER BY 1", person.subject_id)
+    return [ledger.reason_name(found[index]) for index, in indices if ledger.kind_name(found[index]) == "ERASED"]
+
+
+def test_p6_an_erasure_that_a_restore_had_done_again_is_answered_to_whoever_repeats_it(world, tmp_path):
+    sandbox, person, other, recipient = world.sandbox, world.person(), world.person(), world.recipient()
+    shared = world.share(person, recipient)
+    dump(sandbox, tmp_path / "backup")
+    request = rights.asked(rights.rights.EraseRequest, person.subject_id, cancel_bookings=True)
+    first = world.rights.rights.Erase(request, timeout=60)
+    sandbox.kill()
+    restore(sandbox, tmp_path / "backup")
+    done = reapply(sandbox)
+    assert done.returncode == 0, done.stdout + done.stderr
+    sandbox.start()
+    count = len(ledger.entries(sandbox))
+    again = [world.rights.rights.Erase(request, timeout=60) for _ in range(2)]
+    assert again[0] == again[1]
+    assert [(each.column, each.outcome, each.law) for each in again[0].columns] == \
+        [(each.column, each.outcome, each.law) for each in first.columns]
+    assert [each.disclosure_id for each in again[0].withdrawn] == [shared.disclosure_id]
+    assert again[0].key_destroyed_after == first.key_destroyed_after
+    assert ledger.kind_name(dict(ledger.entries(sandbox))[again[0].receipt.ledger_index]) == "ERASED"
+    assert len(ledger.entries(sandbox)) == count, "a repeat does nothing"
+    request.subject_id = other.subject_id
+    with refused("ALREADY_EXISTS", "REQUEST_ID_REUSED"):
+        world.rights.rights.Erase(request, timeout=60)
+    assert in_company(sandbox, other)
+
+
+def test_p6_a_reapplying_that_is_killed_is_gone_on_with(world, tmp_path):
+    sandbox, people = world.sandbox, [world.person() for _ in range(5)]
+    dump(sandbox, tmp_path / "backup")
+    for person in people:
+        erase(world, person)
+    path = state_dir(sandbox) / "erasures"
+    lines = path.read_text()
+    sandbox.kill()
+    restore(sandbox, tmp_path / "backup")
+    done = reapply(sandbox, NEEDTOKNOW_STOP_AT="reapply.recorded:2")
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    (recorded,) = sandbox.query("SELECT count(*) FROM needtoknow.erasure")[0]
+    assert recorded > 0 and sandbox.query("SELECT count(*) FROM needtoknow.erasure WHERE state = 2") == [(0,)]
+    done = reapply(sandbox)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"5 in the list, {5 - recorded} recorded again" in done.stdout.splitlines()[-1]
+    sandbox.start()
+    for person in people:
+        assert not in_company(sandbox, person)
+        reasons = erased_entries(sandbox, person)
+        assert reasons[0] == "UNSPECIFIED" and len(reasons) > 1 and len(set(reasons)) == len(reasons), "each is said once"
+    assert sandbox.query("SELECT count(*), count(DISTINCT subject_id) FROM needtoknow.rights_request") == [(5, 5)]
+    assert path.read_text() == lines
+
+
+def test_p6_an_erasure_whose_worker_dies_over_its_answer_is_in_the_list_once(world):
+    sandbox, person = world.sandbox, world.person()
+    path = state_dir(sandbox) / "erasures"
+    sandbox.kill()
+    known = len(sandbox.log())
+    sandbox.spawn({"NEEDTOKNOW_STOP_AT": "erasures.written:1"})
+    sandbox.wait_serving()
+    request = rights.asked(rights.rights.EraseRequest, person.subject_id, cancel_bookings=True)
+    with pytest.raises(grpc.RpcError):
+        world.rights.rights.Erase(request, timeout=30)
+    until(lambda: "was ended by signal 9" in sandbox.log()[known:], 60, "the death")
+    lines = path.read_text()
+    assert len(lines.splitlines()) == 1 and lines.endswith("\n"), "whole, before anybody was answered"
+    sandbox.restart()
+    answer = world.rights.rights.Erase(request, timeout=60)
+    assert answer == world.rights.rights.Erase(request, timeout=60)
+    assert path.read_text() == lines
+    reasons = erased_entries(sandbox, person)
+    assert reasons[0] == "UNSPECIFIED" and len(set(reasons)) == len(reasons)
+    erase(world, world.person())
+    assert path.read_text().startswith(lines) and len(path.read_text().splitlines()) == 2
 
 
 def test_p8_a_list_that_was_changed_keeps_the_daemon_from_serving(world):
