@@ -154,15 +154,22 @@ static int append_function_grants(struct buffer *out, const char *schema, const 
 
 enum exit_code policy_grants_run(const struct invocation *invocation)
 {
+	const char *role = flag_value(invocation, "role"), *rights_role = flag_value(invocation, "rights-role");
 	enum exit_code code = EXIT_FAILED;
-	struct policy *policy = policy_file_load(invocation->operand);
 	struct buffer sql;
 
+	/* Whoever reads a source may not therefore erase a client. */
+	if (rights_role != NULL && strcmp(role, rights_role) == 0) {
+		fprintf(stderr,
+			"needtoknow policy grants: --role and --rights-role are the same: deploy/sql/roles.sql makes "
+			"two\n");
+		return EXIT_USAGE;
+	}
+	struct policy *policy = policy_file_load(invocation->operand);
 	buffer_init(&sql, GRANTS_BYTES_MAX);
 	if (policy == NULL)
 		goto out;
-	const char *rights_role = flag_value(invocation, "rights-role");
-	if (append_grants(&sql, policy, flag_value(invocation, "role")) != 0 ||
+	if (append_grants(&sql, policy, role) != 0 ||
 		(rights_role && append_function_grants(&sql, policy_subjects(policy)->schema, rights_role) != 0)) {
 		fprintf(stderr, "%s: its grants are larger than %d bytes\n", invocation->operand, GRANTS_BYTES_MAX);
 		goto out;

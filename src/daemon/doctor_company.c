@@ -4,6 +4,7 @@
 #include "pure/company_function.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define SIGNATURES_MAX 1024
@@ -96,13 +97,30 @@ static unsigned tell_beyond(struct doctor *doctor, const struct doctor_database 
 	return (unsigned)PQntuples(beyond);
 }
 
+/* Granting it what it misses would let whoever reads a source erase a client. */
+static bool has_another_purpose(struct doctor *doctor, const struct doctor_database *database,
+	const struct doctor_database *others, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(others[i].role, database->role) != 0)
+			continue;
+		doctor_find(doctor, DOCTOR_WRONG, database->about,
+			"role %s is that of %s too: whoever has it may also call what erases a client", database->role,
+			others[i].about);
+		doctor_mend(doctor, "psql -f deploy/sql/roles.sql makes a role for each; name needtoknow_rights in %s",
+			database->about);
+		return true;
+	}
+	return false;
+}
+
 void doctor_company(
 	struct doctor *doctor, struct doctor_database *database, const struct doctor_database *others, size_t count)
 {
 	const char *values[2 + OTHERS] = { NULL };
 	struct buffer signatures;
 	unsigned found = 0;
-	if (!doctor_policy(doctor))
+	if (!doctor_policy(doctor) || has_another_purpose(doctor, database, others, count))
 		return;
 	buffer_init(&signatures, SIGNATURES_MAX);
 	append_signatures(&signatures);

@@ -252,6 +252,12 @@ def test_the_companys_functions_are_for_one_role_that_may_do_nothing_else(patien
     patient.sandbox.query("DROP FUNCTION IF EXISTS share.more()")
 
 
+def test_p2_one_role_that_reads_the_sources_and_calls_the_functions_is_not_given_the_rights_of_both(patient):
+    path = patient.rewritten("user=needtoknow_rights", "user=needtoknow_source")
+    _, others = patient.finds("wrong", "database.rights", "is that of database.source too", "^psql -f deploy/sql/roles.sql", config=path)
+    assert not [each for each in others if "share." in each["finding"]]
+
+
 def test_a_function_of_the_companys_that_is_not_there_or_takes_something_else(patient):
     with patient.changed("ALTER FUNCTION share.erase(uuid, text, text[], boolean) RENAME TO forget;"
                          "REVOKE ALL ON FUNCTION share.forget(uuid, text, text[], boolean) FROM needtoknow_rights",

@@ -190,6 +190,10 @@ static void test_policy(void **state)
 		"TO \"reader\"\"; DROP SCHEMA company; --\";\n"
 		"GRANT SELECT, DELETE ON \"share\".change_queue TO \"reader\"\"; DROP SCHEMA company; --\";\n");
 
+	run(&ran, "policy", "grants", path, "--role", "both", "--rights-role", "both", NULL);
+	assert_int_equal(ran.code, EXIT_USAGE);
+	assert_string_equal(ran.out, "");
+
 	write_policy(path, "version: 1\nsubjetcs: client\n");
 	run(&ran, "policy", "check", path, NULL);
 	assert_int_equal(ran.code, EXIT_FAILED);
