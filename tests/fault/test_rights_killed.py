@@ -33,13 +33,16 @@ def die_within(world, step, call, request):
 @pytest.mark.parametrize("step", ["rectify.changed", "train.written", "train.committed"])
 def test_p6_a_rectification_that_nobody_answered_is_answered_when_it_is_asked_again(world, step):
     person = world.person()
-    request = asked(rights.RectifyRequest, person.subject_id, value=column("client.door_code", "after-the-death"))
+    request = asked(rights.RectifyRequest, person.subject_id, value=column("client.home_address", "2 rue Après, 44000 La-Mort"))
     die_within(world, step, world.rights.rights.Rectify, request)
     answer = world.rights.rights.Rectify(request, timeout=30)
     assert not answer.unchanged, "the first time changed it; that is what is answered"
     assert kinds_of(world, person.subject_id) == ["RECTIFIED"]
     assert world.rights.rights.Rectify(request, timeout=30).receipt == answer.receipt
-    assert record_values(record(world, person.subject_id)[1])["client.door_code"] == "after-the-death"
+    assert record_values(record(world, person.subject_id)[1])["client.home_address"] == "2 rue Après, 44000 La-Mort"
+    # Also what followed from it, of which the company tells again.
+    entry = dict(ledger.entries(world.sandbox))[answer.receipt.ledger_index]
+    assert list(entry.fields) == ["client.home_address", "client.district", "client.invoice_identity"]
 
 
 @pytest.mark.parametrize("step", ["registration.enrolled", "train.written", "train.committed"])
