@@ -23,7 +23,6 @@ CREATE INDEX rights_request_open ON needtoknow.rights_request (due_at, request_k
 CREATE INDEX rights_request_untold ON needtoknow.rights_request (request_key) WHERE state = 1 AND kind IN (7, 8);
 CREATE INDEX rights_request_due ON needtoknow.rights_request (due_at, request_key);
 CREATE INDEX rights_request_subject ON needtoknow.rights_request (subject_id, due_at, request_key) WHERE subject_id IS NOT NULL;
-CREATE INDEX rights_request_caller ON needtoknow.rights_request (caller, request_id) WHERE request_id IS NOT NULL;
 
 -- What the company has still to be asked for, or to be told: of an objection or a consent, the contacts under which its client could come
 -- back with another number (needtoknow.suppression).
