@@ -1,9 +1,11 @@
 """A database that is restored from a backup must not bring back who was erased since (GDPR art. 17): a real dump, a real restore."""
 
 import os
+import re
 import signal
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import psycopg2.extensions
@@ -189,6 +191,25 @@ def test_p6_a_reapplying_that_is_killed_is_gone_on_with(world, tmp_path):
         assert reasons[0] == "UNSPECIFIED" and len(reasons) > 1 and len(set(reasons)) == len(reasons), "each is said once"
     assert sandbox.query("SELECT count(*), count(DISTINCT subject_id) FROM needtoknow.rights_request") == [(5, 5)]
     assert path.read_text() == lines
+
+
+def test_p8_many_erasures_are_done_again_and_said_as_they_go(world, tmp_path):
+    count = int(os.environ.get("MANY_ERASURES", "200"))
+    sandbox, people = world.sandbox, [world.person() for _ in range(count)]
+    dump(sandbox, tmp_path / "backup")
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda person: erase(world, person), people))
+    assert len((state_dir(sandbox) / "erasures").read_text().splitlines()) == count
+    sandbox.kill()
+    restore(sandbox, tmp_path / "backup")
+    done = reapply(sandbox)
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = [[int(word) for word in re.findall(r"\d+", line)] for line in done.stdout.splitlines()]
+    assert len(said) > 1, "while it goes on, and at its end"
+    assert said[-1] == [count, count, count] and said == sorted(said), "never less than before"
+    assert all(recorded == count for _, recorded, completed in said if completed), "all are recorded before the first is waited for"
+    assert sandbox.query("SELECT count(*) FROM share.client WHERE subject_id = ANY (%s)", [each.subject_id for each in people]) == [(0,)]
+    assert sandbox.query("SELECT count(*), count(*) FILTER (WHERE state = 2) FROM needtoknow.erasure") == [(count, count)]
 
 
 def test_p6_an_erasure_whose_worker_dies_over_its_answer_is_in_the_list_once(world):
