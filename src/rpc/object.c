@@ -214,6 +214,18 @@ static void board_entries(struct call *call, struct departure *departure, struct
 	objections_weighed(departure, &object->held);
 }
 
+/* Its line of the register is answered with the last page, so that one that was left half-way shows as open. */
+static void board_state(struct call *call, struct departure *departure, const struct object *object)
+{
+	bool open = has_more(object) || to_be_weighed(object);
+	if (!object->raised)
+		asked_line(call, departure, &object->asked, open ? STATE(OPEN) : STATE(ANSWERED));
+	else if (!open)
+		departure_write(departure, WRITE_RIGHTS_REQUEST_STATE,
+			(struct cell[]){ cell_bytes(object->asked.repeat.key, sizeof object->asked.repeat.key),
+				cell_number(STATE(ANSWERED)), cell_number(departure_now(departure)) });
+}
+
 static enum boarding object_board(struct call *call, struct departure *departure)
 {
 	struct object *object = call->state;
@@ -237,8 +249,8 @@ static enum boarding object_board(struct call *call, struct departure *departure
 	if (!object->raised) {
 		board_entries(call, departure, object);
 		object->raised_at = departure_now(departure);
-		asked_line(call, departure, &object->asked, to_be_weighed(object) ? STATE(OPEN) : STATE(ANSWERED));
 	}
+	board_state(call, departure, object);
 	for (size_t i = 0; i < page_size(object); i++)
 		if (object->page->all[i].reason != REASON(UNSPECIFIED))
 			end(call, departure, object, &object->page->all[i]);

@@ -6,7 +6,8 @@ import pytest
 from needtoknow_testing import ledger, rights
 from needtoknow_testing.waiting import until
 
-CARE = "dpv:CustomerCare"
+MARKETING = "dpv:DirectMarketing"
+OPEN, ANSWERED = rights.rights.RIGHTS_REQUEST_STATE_OPEN, rights.rights.RIGHTS_REQUEST_STATE_ANSWERED
 COUNT = 300
 
 
@@ -16,10 +17,10 @@ def live(world, person):
 
 def test_p4_what_was_objected_to_before_the_kill_is_never_delivered_and_a_repeat_ends_the_rest(world):
     sandbox, person, recipient = world.sandbox, world.person(), world.recipient()
-    requested = [world.booking.sharing.Share.future(world.share_request(person, recipient, "contact"), timeout=60)
+    requested = [world.booking.sharing.Share.future(world.share_request(person, recipient, "newsletter"), timeout=60)
                  for _ in range(COUNT)]
     shared = {each.result().disclosure.disclosure_id for each in requested}
-    request = rights.asked(rights.rights.ObjectRequest, person.subject_id, purpose=CARE)
+    request = rights.asked(rights.rights.ObjectRequest, person.subject_id, purpose=MARKETING)
     sandbox.kill()
     known = len(sandbox.log())
     sandbox.spawn({"NEEDTOKNOW_STOP_AT": "object.page:1"})
@@ -30,11 +31,14 @@ def test_p4_what_was_objected_to_before_the_kill_is_never_delivered_and_a_repeat
     sandbox.kill()
     left = live(world, person)
     assert 0 < left < COUNT, "the first train is there, the second is not"
+    state = lambda: sandbox.query("SELECT state FROM needtoknow.rights_request WHERE request_id = %s", request.request_id)
+    assert state() == [(OPEN,)], "not everybody is told yet"
     sandbox.start()
     assert recipient.drain() == [], "barred, though it lives"
     answer = world.rights.rights.Object(request, timeout=60)
     assert len(answer.withdrawn) == left and {each.disclosure_id for each in answer.withdrawn} < shared
     assert live(world, person) == 0
+    assert state() == [(ANSWERED,)]
     again = world.rights.rights.Object(request, timeout=60)
     assert again.receipts == answer.receipts and len(again.withdrawn) == left
     ended = [entry.disclosure_id for _, entry in ledger.of_kind(ledger.entries(sandbox), "REVOKED") if entry.disclosure_id in shared]
