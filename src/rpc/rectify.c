@@ -206,6 +206,9 @@ static enum boarding rectify_board(struct call *call, struct departure *departur
 	if (!rectify->unchanged) {
 		draft.entry.fields = rectify->columns;
 		draft.entry.n_fields = rectify->column_count;
+		/* Perhaps an address, under which they could come back (service/suppression.h). */
+		departure_write(departure, WRITE_RIGHT_CONTACTS_CHANGED,
+			(struct cell[]){ cell_text(rectify->asked.subject_id) });
 	}
 	asked_entry(call, departure, &rectify->asked, &draft, NULL);
 	asked_register(call, departure, &rectify->asked,

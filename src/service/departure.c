@@ -68,6 +68,7 @@ static const struct {
 	[WRITE_RIGHT_LIFTED] = { &sql_write_right_lifted, { PG_TEXT, PG_INT2, PG_TEXT } },
 	[WRITE_RIGHT_UPHELD] = { &sql_write_right_upheld, { PG_TEXT, PG_INT2, PG_TEXT } },
 	[WRITE_RIGHT_CONTACTS_READ] = { &sql_write_right_contacts_read, { PG_TEXT, PG_INT2, PG_TEXT } },
+	[WRITE_RIGHT_CONTACTS_CHANGED] = { &sql_write_right_contacts_changed, { PG_TEXT } },
 	[WRITE_SUPPRESSION] = { &sql_write_suppression, { PG_BYTEA, PG_INT2, PG_TEXT, PG_TEXT, PG_TIMESTAMPTZ } },
 	[WRITE_SUPPRESSION_LIFTED] = { &sql_write_suppression_lifted, { PG_TEXT, PG_INT2, PG_TEXT } },
 	[WRITE_RIGHTS_REQUEST] = { &sql_write_rights_request,

@@ -366,6 +366,13 @@ FROM (SELECT x.ctid AS row FROM unnest($1::text[], $2::smallint[], $3::text[]) A
 		AND y.purpose = n.purpose OFFSET 0) AS x) AS u
 WHERE r.ctid = u.row;
 
+-- name: write_right_contacts_changed
+UPDATE needtoknow.right_in_force AS r SET contacts_read = false
+FROM (SELECT x.ctid AS row FROM unnest($1::text[]) AS n(subject_id)
+	CROSS JOIN LATERAL (SELECT y.ctid, y.kind FROM needtoknow.right_in_force AS y WHERE y.subject_id = n.subject_id OFFSET 0) AS x
+	WHERE x.kind IN (3, 4)) AS u
+WHERE r.ctid = u.row;
+
 -- name: write_suppression
 -- Whoever has said it last under a contact may take it back.
 INSERT INTO needtoknow.suppression (contact, kind, purpose, subject_id, raised_at)

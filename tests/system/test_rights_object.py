@@ -268,6 +268,20 @@ def test_art_21_who_comes_back_is_not_mailed_by_accident(world):
     world.share(again, recipient, "newsletter")
 
 
+def test_art_21_what_was_said_holds_under_the_contacts_that_they_have_now(world):
+    person = world.person()
+    object_to(world, person, MARKETING)
+    kept = lambda: world.sandbox.query("SELECT count(*) FROM needtoknow.suppression WHERE subject_id = %s", person.subject_id)[0][0]
+    until(lambda: kept() >= 4, 20, "both rights by address and by telephone number")
+    before, address = kept(), f"nouvelle.{secrets.token_hex(6)}@courriel.example"
+    rights.rectify(world, person.subject_id, "client.email", address)
+    until(lambda: kept() == before + 2, 20, "both by the new address too")
+    _, answer = rights.register(world, {
+        "client.given_name": "Zoé", "client.family_name": "Quenouille", "client.email": address, "client.phone": "01 99 00 00 04",
+        "client.home_address": "1 rue Neuve, 44000 Nantes"})
+    assert {each.purpose for each in answer.carried_over} == {MARKETING}
+
+
 def test_art_21_what_was_said_outlives_an_erasure_under_the_contacts_that_they_had_last(world):
     person = world.person()
     object_to(world, person, MARKETING)
