@@ -8,6 +8,8 @@
 #include "service/erasure_list.h"
 
 #include <inttypes.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define PATIENCE (30 * TIME_SECOND)
 #define PROGRESS_INTERVAL TIME_SECOND
@@ -118,10 +120,27 @@ static void say(void *context, enum check_result result, const char *line)
 	fprintf(context, "reapply-erasures: %s\n", line);
 }
 
+/* It signs, so it writes into state_dir; what root left there the daemon could not read, and would sign no more. */
+static bool is_roots_by_mistake(const struct configuration *configuration, FILE *errors)
+{
+	struct stat status;
+	if (geteuid() != 0 || stat(configuration->state_dir, &status) != 0 || status.st_uid == 0)
+		return false;
+	fprintf(errors,
+		"reapply-erasures: nothing was done: %s belongs to user %lu, who is the daemon's; run this as that "
+		"user "
+		"(setpriv --reuid=%lu --regid=%lu --clear-groups)\n",
+		configuration->state_dir, (unsigned long)status.st_uid, (unsigned long)status.st_uid,
+		(unsigned long)status.st_gid);
+	return true;
+}
+
 int reapply_run(const struct configuration *configuration, FILE *out, FILE *errors)
 {
 	struct check_report report = { .say = say, .context = errors };
 	struct reapply reapply = { .out = out, .errors = errors, .status = -1 };
+	if (is_roots_by_mistake(configuration, errors))
+		return -1;
 	SSL_CTX *tls = check_tls(configuration, &report);
 	if (!tls)
 		return -1;

@@ -193,6 +193,18 @@ def test_p6_a_reapplying_that_is_killed_is_gone_on_with(world, tmp_path):
     assert path.read_text() == lines
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="nobody else can be somebody else")
+def test_root_does_not_do_it_in_the_place_of_the_daemons_user(world):
+    """What it writes into state_dir the daemon could not read: it would sign no checkpoint any more."""
+    sandbox, directory = world.sandbox, state_dir(world.sandbox)
+    os.chown(sandbox.config.parent / "ledger.key", 0, -1)
+    if not directory.stat().st_uid:
+        os.chown(directory, 65534, -1)  # the daemon is root's here: it is somebody else's all the same
+    done = subprocess.run([sandbox.binary, "reapply-erasures", "--config", str(sandbox.config)], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and done.stdout == "" and f"user {directory.stat().st_uid}" in done.stderr, done.stderr
+
+
 def test_p8_many_erasures_are_done_again_and_said_as_they_go(world, tmp_path):
     count = int(os.environ.get("MANY_ERASURES", "200"))
     sandbox, people = world.sandbox, [world.person() for _ in range(count)]
