@@ -27,7 +27,7 @@
  * notice_in_force(): version text, location text, since timestamptz.
  * retention_due(columns text[], anchor text (contract-end, financial-year-end; held: until when erase() held it, and
  *   then columns is NULL: all), after text (an interval, such as `10 years`), amount integer): a line a client of whom
- *   one of these columns is to go and has not gone: subject_id text, columns text (a line each), since timestamptz.
+ *   one of these columns is to go and has not gone: subject_id text, columns text[], since timestamptz.
  * They go by erase() of these columns.
  */
 enum company_function {
