@@ -49,12 +49,15 @@ CROSS JOIN LATERAL (SELECT * FROM needtoknow.rights_request AS x WHERE x.state =
 -- Retention of the company's columns (retention_sweeper.c).
 
 -- name: column_sweeps_pending
--- A page of the clients of whom columns are to go, by their ids; and whether what there is of them is to be kept (GDPR art. 18).
-SELECT u.ord, s.subject_id, s.request_key, array_to_string(s.columns, E'\n'), r.subject_id IS NOT NULL
+-- A page of the clients of whom columns are to go, by their ids; and whether what there is of them is to be kept (GDPR art. 18): who asked
+-- for erasure has ended that.
+SELECT u.ord, s.subject_id, s.request_key, array_to_string(s.columns, E'\n'), r.subject_id IS NOT NULL AND e.subject_id IS NULL
 FROM unnest($1::text[], $2::integer[]) WITH ORDINALITY AS u(after, amount, ord)
 CROSS JOIN LATERAL (SELECT * FROM needtoknow.column_sweep AS x WHERE x.subject_id > u.after ORDER BY x.subject_id LIMIT u.amount) AS s
 LEFT JOIN LATERAL (SELECT x.subject_id FROM needtoknow.right_in_force AS x WHERE x.subject_id = s.subject_id AND x.kind = 2
 	AND x.purpose = '' OFFSET 0) AS r ON true
+LEFT JOIN LATERAL (SELECT x.subject_id FROM needtoknow.right_in_force AS x WHERE x.subject_id = s.subject_id AND x.kind = 1
+	AND x.purpose = '' OFFSET 0) AS e ON true
 ORDER BY u.ord, s.subject_id;
 
 -- name: column_sweep_facts

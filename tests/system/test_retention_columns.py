@@ -180,6 +180,17 @@ def test_a_client_whose_erasure_fails_keeps_nobody_elses(swept):
     until(lambda: sweeps_of(swept, broken), 30, "the erasure, once it may")
 
 
+def test_art17_what_an_erasure_of_whoever_was_restricted_held_goes_on_its_date(world):
+    person = world.person()
+    world.rights.rights.Restrict(asked(protos.rights.RestrictRequest, person.subject_id), timeout=20)
+    world.rights.rights.Erase(asked(protos.rights.EraseRequest, person.subject_id), timeout=30)
+    held = lambda: world.sandbox.query("SELECT 1 FROM company.held WHERE subject_id = %s", person.subject_id)
+    assert held()
+    world.sandbox.query("UPDATE company.held SET until = now() - interval '1 day' WHERE subject_id = %s", person.subject_id)
+    world.sandbox.restart()
+    until(lambda: not held(), 30, "the end of what was held")
+
+
 def test_art_18_what_is_restricted_is_kept_beyond_its_time_and_nobody_waits_behind_it(swept):
     restricted, other = [swept.person() for _ in range(PAGE)], swept.person()
     for person in restricted:
