@@ -8,7 +8,8 @@ from needtoknow_testing.client import unique
 from .history import Operation
 from .parties import TIMEOUT, Party, receipt
 
-ACTIONS = {"object": 45, "restrict": 40, "erase": 15}
+# So many of each in a deck that is shuffled, dealt and shuffled again: no run is without one of them.
+ACTIONS = {"object": 4, "restrict": 3, "erase": 2}
 PURPOSE = "dpv:CustomerCare"   # of the one service that one may object to
 
 
@@ -18,13 +19,19 @@ class PrivacyDesk(Party):
     def __init__(self, setting, callers, actions=None):
         super().__init__(setting, "rights", "privacy")
         self.callers = callers
-        self.actions = {name: weight for name, weight in ACTIONS.items() if actions is None or name in actions}
+        self.actions = [name for name, times in ACTIONS.items() for _ in range(times) if actions is None or name in actions]
+        self.deck, self.objected = [], 0
 
     def live(self):
         while self.actions and not self.pause(self.dice.uniform(0.3, 1.5)):
             subject = self._subject()
             if subject:
-                getattr(self, self.dice.choices(list(self.actions), list(self.actions.values()))[0])(subject)
+                getattr(self, self._deal())(subject)
+
+    def _deal(self):
+        if not self.deck:
+            self.deck = self.dice.sample(self.actions, len(self.actions))
+        return self.deck.pop()
 
     def _subject(self):
         booked = [one.booking for caller in self.callers for one in caller.live_ones[-12:]]
@@ -45,7 +52,8 @@ class PrivacyDesk(Party):
     def object(self, subject):
         purpose = self.dice.choice([PURPOSE, ""])
         self._ask("Object", subject, purpose=purpose)
-        if self.dice.random() < 0.5:
+        self.objected += 1
+        if self.objected % 2:
             self.pause(self.dice.uniform(0.2, 2))
             self._ask("LiftObjection", subject, purpose=purpose)
 
