@@ -505,6 +505,11 @@ void database_free(struct database *database)
 	mem_free(database);
 }
 
+bool database_is_about_data(const char *sqlstate)
+{
+	return !strncmp(sqlstate, "22", 2) || !strncmp(sqlstate, "23", 2) || !strncmp(sqlstate, "P0", 2);
+}
+
 bool database_up(const struct database *database)
 {
 	return database->state == STATE_UP;

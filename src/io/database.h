@@ -74,6 +74,9 @@ struct database_outcome {
 	PGresult **results; /* freed, and wiped where asked for, when done() returns */
 };
 
+/* SQLSTATE classes 22, 23 and P0: what is wrong is somebody's data, not the database. */
+bool database_is_about_data(const char *sqlstate);
+
 /*
  * Copies the config. Connects from the loop's first turn on, to one host and address of the connection string after
  * another; names are looked up by the loop (/etc/hosts and DNS, not what else nsswitch.conf knows), not by libpq, which

@@ -177,12 +177,6 @@ static void split(struct batch *batch)
 	}
 }
 
-/* SQLSTATE classes 22, 23 and P0: something about one of the rows. */
-static bool about_data(const char *sqlstate)
-{
-	return !strncmp(sqlstate, "22", 2) || !strncmp(sqlstate, "23", 2) || !strncmp(sqlstate, "P0", 2);
-}
-
 static void fail(const struct batch *batch)
 {
 	const char *reason =
@@ -200,7 +194,8 @@ static void answered(void *context, const struct database_outcome *outcome)
 	if (outcome->result == DATABASE_OK) {
 		assert(outcome->count == 1);
 		deliver_rows(batch, outcome->results[0]);
-	} else if (outcome->result == DATABASE_FAILED && about_data(outcome->sqlstate) && batch->count > 1) {
+	} else if (outcome->result == DATABASE_FAILED && database_is_about_data(outcome->sqlstate) &&
+		batch->count > 1) {
 		split(batch);
 		batch_free(batch);
 		return;

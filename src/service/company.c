@@ -126,11 +126,6 @@ static bool wanted(const struct question *question)
 	return !question->call->ended && question->generation == question->call->generation;
 }
 
-static bool about_data(const char *sqlstate)
-{
-	return !strncmp(sqlstate, "22", 2) || !strncmp(sqlstate, "23", 2) || !strncmp(sqlstate, "P0", 2);
-}
-
 static void unavailable(struct call *call)
 {
 	call_fail(call, GRPC_UNAVAILABLE, "SOURCE_UNAVAILABLE",
@@ -146,7 +141,8 @@ static void take(const struct question *question, const struct database_outcome 
 			question->asking.row(call, question->asking.target, result, row);
 		return;
 	}
-	if (outcome->result == DATABASE_FAILED && question->asking.refused && about_data(outcome->sqlstate)) {
+	if (outcome->result == DATABASE_FAILED && question->asking.refused &&
+		database_is_about_data(outcome->sqlstate)) {
 		*question->asking.refused = true;
 		return;
 	}

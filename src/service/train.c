@@ -250,13 +250,10 @@ void train_turn_back(struct train *train)
 		read_again(train, call);
 }
 
-/* SQLSTATE classes of what is wrong with somebody's data, rather than with the database. A row that fits no partition
- * (23514) is nobody's: the ledger has outgrown those that were made. */
+/* A row that fits no partition (23514) is nobody's: the ledger has outgrown those that were made. */
 static bool somebody_is_guilty(const char *sqlstate)
 {
-	if (!strcmp(sqlstate, "23514"))
-		return false;
-	return !strncmp(sqlstate, "22", 2) || !strncmp(sqlstate, "23", 2) || !strncmp(sqlstate, "P0", 2);
+	return strcmp(sqlstate, "23514") && database_is_about_data(sqlstate);
 }
 
 /* Serialization failure, deadlock, lock or statement timeout: the same train may arrive if it leaves again. */
