@@ -7,11 +7,20 @@ import sys
 from pathlib import Path
 
 from .load import measure
-from .setting import BENCH, cpu_seconds
+from .setting import BENCH, build, cpu_seconds
 
 POOL = 16  # connections to the database
 CONNECTIONS = 16  # of the caller, as the booking system has
 IN_FLIGHT = 64  # more only wait
+
+
+def prepare():
+    """Builds what is asked and who asks; says what is missing for that."""
+    missing = [f"{library} (deploy/install-packages bench)" for library in ("grpc++", "protobuf")
+               if subprocess.run(["pkg-config", "--exists", library], check=False).returncode]
+    if missing:
+        raise RuntimeError("the peers cannot be built without " + ", ".join(missing))
+    build("peer_cpp", "peer_load")
 
 
 def free_port():

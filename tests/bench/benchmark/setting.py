@@ -14,13 +14,13 @@ SANDBOX = ROOT / "deploy" / "sandbox"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def build():
-    """The directory with a release build of all that is needed."""
+def build(*more):
+    """The directory with a release build of all that is needed, and of `more` targets."""
     given = os.environ.get("NEEDTOKNOW_BUILD")
     if given:
         return Path(given)
     script = f"root={ROOT}; for part in terminal build; do source $root/deploy/lib/$part.sh; done; " \
-        "build release needtoknowd needtoknow needtoknow_load peer_cpp peer_load"
+        f"build release needtoknowd needtoknow needtoknow_load {' '.join(more)}"
     subprocess.run(["bash", "-euc", script], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     return ROOT / "build" / "release"
 
