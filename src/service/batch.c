@@ -177,10 +177,13 @@ static void split(struct batch *batch)
 	}
 }
 
+/* Where both are down it is ours that is told of: nothing goes on without it, whatever the company's answers. */
 static void fail(const struct batch *batch)
 {
-	const char *reason =
-		batch->gathering->kind->from == READ_SOURCE ? "SOURCE_UNAVAILABLE" : "DATABASE_UNAVAILABLE";
+	const struct gathering *gathering = batch->gathering;
+	bool ours = gathering->kind->from != READ_SOURCE ||
+		!database_up(service_database_state(gathering->batches->service));
+	const char *reason = ours ? "DATABASE_UNAVAILABLE" : "SOURCE_UNAVAILABLE";
 	for (size_t i = 0; i < batch->count; i++)
 		if (wanted(&batch->askers[i]) && batch->askers[i].call->boarding != CALL_ABOARD)
 			call_fail(batch->askers[i].call, GRPC_UNAVAILABLE, reason,

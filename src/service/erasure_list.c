@@ -74,6 +74,11 @@ bool erasure_list_open(const struct erasure_list *list)
 	return list->gate == GATE_OPEN || list->reapplying;
 }
 
+bool erasure_list_lacking(const struct erasure_list *list)
+{
+	return !erasure_list_open(list) && list->gate != GATE_SHUT;
+}
+
 const char *erasure_list_why(const struct erasure_list *list)
 {
 	return erasure_list_open(list) ? "" : list->why;

@@ -29,6 +29,8 @@ void erasure_list_reached(struct erasure_list *list);
 void erasure_list_lost(struct erasure_list *list);
 /* Something may be served. Always while `reapplying`. */
 bool erasure_list_open(const struct erasure_list *list);
+/* Known to be in want: something of the list is not in the database, or the list cannot be read. */
+bool erasure_list_lacking(const struct erasure_list *list);
 /* Why not, one sentence for an operator; "" when it is open. */
 const char *erasure_list_why(const struct erasure_list *list);
 

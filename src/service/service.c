@@ -195,6 +195,29 @@ static bool caller_has_too_many(const struct service *service, const struct serv
 	return callers_count(service->callers, caller->name) >= service->settled.limits.max_calls / 10;
 }
 
+/* Before the database was reached, and while it may not be the one that has all erasures. One that has just been lost
+ * is told of by the call's own first reading, after what is wrong in the request itself. */
+static bool nothing_is_served(const struct service *service, struct server_stream *stream)
+{
+	if (!service->have_secret) {
+		refuse(stream, GRPC_UNAVAILABLE, "DATABASE_UNAVAILABLE",
+			"the service has not reached its database yet; try again");
+		return true;
+	}
+	if (erasure_list_lacking(service->erasure_list)) {
+		refuse(stream, GRPC_UNAVAILABLE, "ERASURES_PENDING",
+			"the database does not have all erasures: it may have been restored from a backup; nothing is "
+			"served until they are done again");
+		return true;
+	}
+	if (!erasure_list_open(service->erasure_list) && database_up(service->state)) {
+		refuse(stream, GRPC_UNAVAILABLE, "DATABASE_UNAVAILABLE",
+			"the database was reached again and has not said yet whether it has all erasures; try again");
+		return true;
+	}
+	return false;
+}
+
 static void on_request(void *context, struct server_stream *stream, const struct server_request *request)
 {
 	struct service *service = context;
@@ -206,18 +229,8 @@ static void on_request(void *context, struct server_stream *stream, const struct
 			call_run(call);
 		return;
 	}
-	if (!service->have_secret && method->role != ROLE_NONE) {
-		refuse(stream, GRPC_UNAVAILABLE, "DATABASE_UNAVAILABLE",
-			"the service has not reached its database yet; try again");
+	if (method->role != ROLE_NONE && nothing_is_served(service, stream))
 		return;
-	}
-	if (service->have_secret && !erasure_list_open(service->erasure_list) && method->role != ROLE_NONE) {
-		refuse(stream, GRPC_UNAVAILABLE, "ERASURES_PENDING",
-			"the database does not have all erasures, or has not said so yet: it may have been restored "
-			"from a "
-			"backup; nothing is served until they are done again");
-		return;
-	}
 	if (service->calls >= service->settled.limits.max_calls || caller_has_too_many(service, stream)) {
 		refuse(stream, GRPC_RESOURCE_EXHAUSTED, "OVERLOADED", "too many calls at once; try again");
 		return;

@@ -10,7 +10,7 @@ import grpc
 import psycopg2
 import pytest
 
-from needtoknow_testing import ledger, protos
+from needtoknow_testing import ledger, protos, rights
 from needtoknow_testing.refusal import refusal, refusal_of, refused
 from needtoknow_testing.waiting import until
 
@@ -45,9 +45,24 @@ def comes_back(world, recipient, *disclosures):
     recipient.acknowledge(got)
 
 
+def an_erasure(world):
+    """Asked for until the company's database has answered, which a test before may have taken away."""
+    request = rights.asked(rights.rights.EraseRequest, world.person().subject_id)
+
+    def answered():
+        try:
+            return world.rights.rights.Erase(request, timeout=60)
+        except grpc.RpcError as error:
+            assert error.code().name == "UNAVAILABLE", error
+            return None
+
+    until(answered, 30, "the erasure's answer")
+
+
 @pytest.fixture
 def waiting(world):
-    """A recipient, and a delivery that waits for it."""
+    """A recipient, and a delivery that waits for it; where somebody was erased, so that a database is asked for that before it serves."""
+    an_erasure(world)
     world.bystander = world.person()
     recipient = world.recipient()
     processes = world.sandbox.processes()

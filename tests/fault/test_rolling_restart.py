@@ -16,8 +16,8 @@ from needtoknow_testing.sandbox import alive, children_of
 from needtoknow_testing.waiting import until
 from needtoknow_testing.world import World
 
-RETRY = """{ "methodConfig": [{ "name": [{}], "retryPolicy": { "maxAttempts": 5, "initialBackoff": "0.05s",
-    "maxBackoff": "0.5s", "backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"] } }] }"""
+RETRY = """{ "methodConfig": [{ "name": [{}], "retryPolicy": { "maxAttempts": 5, "initialBackoff": "0.2s",
+    "maxBackoff": "1s", "backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"] } }] }"""
 WITH_RETRY = (("grpc.service_config", RETRY), ("grpc.enable_retries", 1))
 
 

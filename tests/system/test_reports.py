@@ -217,7 +217,8 @@ def many(world, person, recipient, amount):
     world.sandbox.query(
         """WITH d AS (INSERT INTO needtoknow.disclosure (disclosure_id, subject_id, booking_id, recipient_id, service, policy_number, state,
                 starts_at, ends_at, expires_at, created_at, request_digest, shared_index)
-            SELECT gen_random_uuid(), %s, %s, %s, 'home-cleaning', 1, 2, now(), now(), now(), now(), '', 1000000000 + n
+            SELECT gen_random_uuid(), %s, %s, %s, 'home-cleaning', (SELECT max(policy_number) FROM needtoknow.policy), 2,
+                now(), now(), now(), now(), '', 1000000000 + n
             FROM generate_series(1, %s) AS n RETURNING disclosure_id, recipient_id),
         s AS (INSERT INTO needtoknow.sent
             SELECT d.disclosure_id, r, 1, 1000000000, d.recipient_id, 'default', now(), now(), NULL, false, '', 0, ''
