@@ -110,12 +110,9 @@ static struct queue *queue_of(struct queues *queues, const char *recipient_id, c
 static void queue_free(struct queue *queue)
 {
 	struct recipient *recipient = queue->recipient;
-	struct flight *flight, *next_flight;
 	struct unacknowledged *waiting, *next_waiting;
-	HASH_ITER (hh, queue->flights, flight, next_flight) {
-		HASH_DEL(queue->flights, flight);
-		mem_free(flight);
-	}
+	while (queue->flights.all)
+		flights_remove(&queue->flights, queue->flights.all);
 	HASH_ITER (hh, queue->unacknowledged, waiting, next_waiting) {
 		HASH_DEL(queue->unacknowledged, waiting);
 		mem_free(waiting);
@@ -321,11 +318,10 @@ static void lift_holds(struct queue *queue, bool all)
 	queue->wanted = true;
 	if (!queue->held)
 		return;
-	HASH_ITER (hh, queue->flights, flight, next) {
+	DL_FOREACH_SAFE (queue->flights.all, flight, next) {
 		if (!flight->held_until || (!all && flight->held_until != INT64_MAX))
 			continue;
-		HASH_DEL(queue->flights, flight);
-		mem_free(flight);
+		flights_remove(&queue->flights, flight);
 		queue->held--;
 		queue_begin_again(queue);
 	}
@@ -347,47 +343,33 @@ void queue_lift_holds(struct queues *queues)
 
 /* ---- flights ---- */
 
-static struct delivery_key flight_key(const struct delivery_key *key)
-{
-	struct delivery_key same;
-	memset(&same, 0, sizeof same);
-	memcpy(same.disclosure, key->disclosure, sizeof same.disclosure);
-	same.release = key->release;
-	return same;
-}
-
 struct flight *queue_find_flight(const struct queue *queue, const struct delivery_key *key)
 {
-	struct delivery_key same = flight_key(key);
-	struct flight *flight;
-	HASH_FIND(hh, queue->flights, &same, sizeof same, flight);
-	return flight;
+	return flights_find(&queue->flights, key->disclosure, key->release);
 }
 
 void queue_add_flight(struct subscription *subscription, const struct delivery_key *key, int64_t due_at)
 {
 	struct queue *queue = subscription->queue;
-	struct flight *flight = mem_calloc(1, sizeof *flight);
-	flight->key = flight_key(key);
+	struct flight *flight = flights_add(&queue->flights, key->disclosure, key->release);
 	flight->due_at = due_at;
 	flight->asking = true;
-	HASH_ADD(hh, queue->flights, key, sizeof flight->key, flight);
 	queue->flying++;
 	subscription->flying++;
 }
 
 static struct flight *flight_of_release(const struct queue *queue, const struct flight *of, int16_t release)
 {
-	struct delivery_key key = of->key;
-	key.release = release;
-	return release == of->key.release ? NULL : queue_find_flight(queue, &key);
+	return release == of->release ? NULL : flights_find(&queue->flights, of->disclosure, release);
 }
 
 bool queue_may_board(struct subscription *subscription, const struct delivery_key *key, struct call *delivery)
 {
 	const struct queue *queue = subscription->queue;
 	struct flight *flight = queue_find_flight(queue, key);
-	for (int16_t release = 0; queue->flying > 1 && release < POLICY_RELEASES_MAX; release++) {
+	if (!flights_has_others(&queue->flights, flight))
+		return true;
+	for (int16_t release = 0; release < POLICY_RELEASES_MAX; release++) {
 		const struct flight *other = flight_of_release(queue, flight, release);
 		if (!other || !other->asking || other->due_at > flight->due_at ||
 			(other->due_at == flight->due_at && release > key->release))
@@ -402,7 +384,9 @@ bool queue_may_board(struct subscription *subscription, const struct delivery_ke
 static void flight_boarded(struct queue *queue, struct flight *flight)
 {
 	flight->asking = false;
-	for (int16_t release = 0; queue->flying > 1 && release < POLICY_RELEASES_MAX; release++) {
+	if (!flights_has_others(&queue->flights, flight))
+		return;
+	for (int16_t release = 0; release < POLICY_RELEASES_MAX; release++) {
 		struct flight *other = flight_of_release(queue, flight, release);
 		struct call *waiting = other ? other->waiting : NULL;
 		if (!waiting)
@@ -440,9 +424,11 @@ void queue_sent(struct subscription *subscription, const struct delivery_key *ke
 	}
 	queue_forget_unacknowledged(queue, key);
 	/* What corrects another takes its place. */
-	struct delivery_key before = *key;
-	before.serial--;
-	queue_forget_unacknowledged(queue, &before);
+	if (key->serial > 1) {
+		struct delivery_key before = *key;
+		before.serial--;
+		queue_forget_unacknowledged(queue, &before);
+	}
 	struct unacknowledged *waiting = mem_calloc(1, sizeof *waiting);
 	waiting->key = *key;
 	waiting->subscription = subscription;
@@ -478,8 +464,7 @@ void queue_landed(struct subscription *subscription, const struct delivery_key *
 	} else if (queue->loading) {
 		LL_PREPEND2(queue->landed, flight, next_landed);
 	} else {
-		HASH_DEL(queue->flights, flight);
-		mem_free(flight);
+		flights_remove(&queue->flights, flight);
 	}
 	queue->wanted = true;
 	if (queue->queues->draining)
@@ -492,8 +477,7 @@ void queue_forget_landed(struct queue *queue)
 	struct flight *flight;
 	while ((flight = queue->landed)) {
 		LL_DELETE2(queue->landed, flight, next_landed);
-		HASH_DEL(queue->flights, flight);
-		mem_free(flight);
+		flights_remove(&queue->flights, flight);
 	}
 }
 

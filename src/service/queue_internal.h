@@ -1,22 +1,12 @@
 #ifndef NEEDTOKNOW_SERVICE_QUEUE_INTERNAL_H
 #define NEEDTOKNOW_SERVICE_QUEUE_INTERNAL_H
 
+#include "service/flights.h"
 #include "service/queue.h"
 
 #include <uthash.h>
 
 /* What queue.c (who listens, what is on its way) and queue_load.c (asking for what is due) share. For no other file. */
-
-/* One release on its way, or held until a time. */
-struct flight {
-	struct delivery_key key; /* serial counts as 0: a release has one flight */
-	int64_t due_at;
-	bool asking; /* its values are being read */
-	struct call *waiting; /* the delivery, until an earlier release of its disclosure has boarded */
-	int64_t held_until; /* loop time; 0: on its way; INT64_MAX: until the stream can be written to */
-	struct flight *next_landed;
-	UT_hash_handle hh;
-};
 
 /* One delivery sent to a stream and not yet acknowledged. */
 struct unacknowledged {
@@ -51,7 +41,7 @@ struct queue {
 	struct recipient *recipient;
 	char *device; /* "" for whichever comes first */
 	struct subscription *subscriptions;
-	struct flight *flights;
+	struct flights flights;
 	struct unacknowledged *unacknowledged;
 	struct flight *landed; /* since the loading began, which may have read them as due: forgotten when it is done */
 	uint32_t flying, held;

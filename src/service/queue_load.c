@@ -66,11 +66,10 @@ static void end_holds(struct queue *queue)
 	struct flight *flight, *next;
 	if (!queue->held)
 		return;
-	HASH_ITER (hh, queue->flights, flight, next) {
+	DL_FOREACH_SAFE (queue->flights.all, flight, next) {
 		if (!flight->held_until || flight->held_until > now)
 			continue;
-		HASH_DEL(queue->flights, flight);
-		mem_free(flight);
+		flights_remove(&queue->flights, flight);
 		queue->held--;
 		queue_begin_again(queue);
 	}
@@ -250,8 +249,8 @@ static void load_row(struct call *call, void *target, const PGresult *result, in
 static bool something_follows(const struct queue *queue)
 {
 	int64_t soon = loop_now(service_loop(queue->queues->service)) + 2 * TIME_SECOND;
-	const struct flight *flight, *next;
-	HASH_ITER (hh, queue->flights, flight, next)
+	const struct flight *flight;
+	DL_FOREACH (queue->flights.all, flight)
 		if (flight->held_until < soon || flight->held_until == INT64_MAX)
 			return true;
 	return false;
@@ -273,14 +272,14 @@ static void end_the_patient(struct queue *queue)
 /* When there will be something: what becomes due next, or the end of a hold. */
 static void wake_for_what_follows(struct queue *queue, const struct load *load)
 {
-	struct flight *flight, *next;
+	const struct flight *flight;
 	queue->wake = INT64_MAX;
 	loop_timer_clear(&queue->timer);
 	if (load->next != TIME_NONE)
 		queue_wake_at(queue, service_loop_time(queue->queues->service, load->next) + TIMER_SLACK);
 	if (!queue->held)
 		return;
-	HASH_ITER (hh, queue->flights, flight, next)
+	DL_FOREACH (queue->flights.all, flight)
 		if (flight->held_until)
 			queue_wake_at(queue, flight->held_until);
 }
