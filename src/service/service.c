@@ -364,6 +364,9 @@ static void notified(void *context, const char *payload)
 	struct train_news said = { .policy = true, .recipients = true, .lifted = true };
 	if (payload && !train_news_read(payload, &said) && !strcmp(said.sender, service->name))
 		return;
+	/* Before what they committed is looked at. */
+	if (service->train)
+		train_disembark(service->train, SIZE_MAX);
 	if (!payload)
 		greet(service);
 	else if (service->train)
@@ -412,7 +415,7 @@ static void take_census(void *context)
 static int turn_end(void *context)
 {
 	struct service *service = context;
-	int busy = 0;
+	int busy = service->train ? train_disembark(service->train, TRAIN_DISEMBARK_IN_TURN) : 0;
 	busy |= queues_flush(service->queues);
 	busy |= sweeper_flush(service->sweeper);
 	busy |= batches_flush(service->batches);

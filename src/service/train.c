@@ -216,7 +216,24 @@ static void load(struct train *train)
 
 /* ---- arriving ---- */
 
-void train_arrive(struct train *train, bool late)
+/*
+ * Hundreds of answers and pushes take as long as the database takes to write the next train. So while the lock for that
+ * one is on its way, whoever is committed is let go a few at a time, and the rest when it has departed; aboard, nothing
+ * else moves them. What commands others to look again (a policy, a suspension) never waits.
+ */
+int train_disembark(struct train *train, size_t at_most)
+{
+	struct call *call;
+	size_t count = 0;
+	while (count < at_most && (call = shift(&train->arriving))) {
+		call->boarding = CALL_COMMITTED;
+		call_run(call);
+		count++;
+	}
+	return count > 0;
+}
+
+void train_arrive(struct train *train, enum train_arrival how)
 {
 	struct call *list = train->aboard, *call;
 	train->arrived = train->number;
@@ -225,18 +242,21 @@ void train_arrive(struct train *train, bool late)
 	train->counters.calls += train->aboard_count;
 	train->counters.entries += departure_entries(train->departure);
 	train->failing = false;
+	train_disembark(train, SIZE_MAX); /* what a later train brings never overtakes */
+	train->arriving = list;
 	train->aboard = NULL;
 	train->aboard_count = 0;
 	departure_clear(train->departure);
 	if (train->limit < train->config.max_calls)
 		train->limit = train->limit * 2 < train->config.max_calls ? train->limit * 2 : train->config.max_calls;
 	fault_point("train.committed");
+	bool may_wait = how == ARRIVED_WITH_NEXT;
 	DL_FOREACH (list, call) {
-		call->boarding = CALL_COMMITTED;
-		call->late = late;
+		call->late = how == ARRIVED_LATE;
+		may_wait = may_wait && call->method->train_class != TRAIN_CONTROL;
 	}
-	while ((call = shift(&list)))
-		call_run(call);
+	if (!may_wait)
+		train_disembark(train, SIZE_MAX);
 	tail_grew(service_tail(train->service));
 	service_changed(train->service);
 }
@@ -349,7 +369,7 @@ static void committed(void *context, const struct database_outcome *outcome)
 			return;
 		}
 		train->known_keys = row_int(outcome->results[outcome->count - 2 - (train->notified ? 1 : 0)], 0, 0);
-		train_arrive(train, false);
+		train_arrive(train, chained ? ARRIVED_WITH_NEXT : ARRIVED);
 		return;
 	case DATABASE_FAILED:
 		/* What was chained behind fails as well, since the transaction is still open: the lock's answer
@@ -524,6 +544,7 @@ static void locked(void *context, const struct database_outcome *outcome)
 		depart(train);
 	else
 		train_unlock(train);
+	train_disembark(train, SIZE_MAX);
 }
 
 static void send_lock(struct train *train)
@@ -582,6 +603,7 @@ void train_close(struct train *train)
 	database_free(train->database);
 	train->database = NULL;
 	train->up = false;
+	train_disembark(train, SIZE_MAX);
 	list = unload(train);
 	while ((call = shift(&list)))
 		fail_call(train, call, GRPC_UNAVAILABLE, "DATABASE_UNAVAILABLE", "the service is being stopped");

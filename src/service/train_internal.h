@@ -52,6 +52,7 @@ struct train {
 	struct call *platform[TRAIN_CLASSES];
 	struct call *aboard;
 	size_t aboard_count;
+	struct call *arriving; /* committed, and not let go yet */
 	struct call *readers;
 	struct loop_timer probe;
 };
@@ -62,8 +63,13 @@ void train_unlock(struct train *train);
 int train_read_head(struct train *train, const PGresult *head, int64_t *recorded_at);
 /* The last statement of what was answered was COMMIT. */
 bool train_says_commit(const struct database_outcome *outcome);
-/* It is committed. `late`: that was known only after a doubt. */
-void train_arrive(struct train *train, bool late);
+enum train_arrival {
+	ARRIVED,
+	ARRIVED_WITH_NEXT, /* the next lock's answer is on its way */
+	ARRIVED_LATE, /* it was known only after a doubt */
+};
+/* It is committed. */
+void train_arrive(struct train *train, enum train_arrival how);
 /* All that were aboard read and decide again. */
 void train_turn_back(struct train *train);
 void train_fail_waiting(struct train *train);

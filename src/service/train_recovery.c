@@ -51,7 +51,7 @@ static void found(void *context, const struct database_outcome *outcome)
 		train->lost = false;
 		ready(train);
 		if (arrived)
-			train_arrive(train, true);
+			train_arrive(train, ARRIVED_LATE);
 		else
 			train_turn_back(train);
 	} else {
