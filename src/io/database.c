@@ -427,6 +427,14 @@ void database_receive(struct database *database)
 	} while (database->state != STATE_FAILING && tls_pending(database));
 }
 
+void database_hurry(void *context)
+{
+	struct database *database = context;
+	database_receive(database);
+	if (database->unflushed && database->state == STATE_UP && flush(database) < 0)
+		database_fail(database, "the connection was closed");
+}
+
 static int on_turn_end(void *context)
 {
 	struct database *database = context;

@@ -35,6 +35,9 @@ struct database_config {
 	uint32_t answer_timeout_ms;
 	/* Lookups by key alone: plans are generic and never scan (plan_cache_mode, enable_seqscan and so on). */
 	bool keyed_plans;
+	/* Its answers hold up everybody: they are looked for between the loop's other events (loop_urge()). One a loop.
+	 */
+	bool urgent;
 	/* Results hold personal data: PGresults and libpq's own buffers are overwritten once handed over (P3). */
 	bool wipe;
 	const char *listen; /* a channel to LISTEN on, or NULL */

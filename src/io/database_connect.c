@@ -272,6 +272,8 @@ static void set_up(struct database *database)
 
 static void free_events(struct database *database)
 {
+	if (database->config.urgent)
+		loop_urge(database->loop, NULL);
 	if (database->readable)
 		event_free(database->readable);
 	if (database->writable)
@@ -305,8 +307,20 @@ static void on_ready(evutil_socket_t socket, short events, void *context)
 	(void)socket;
 	(void)events;
 	struct database *database = context;
-	if (database->state != STATE_FAILING)
-		database_receive(database);
+	if (database->state == STATE_FAILING)
+		return;
+	if (database->config.urgent) {
+		database_hurry(database);
+		return;
+	}
+	database_receive(database);
+	loop_heed(database->loop);
+}
+
+static bool is_awaited(const void *context)
+{
+	const struct database *database = context;
+	return database->oldest && database->state == STATE_UP;
 }
 
 /* Why this connection cannot serve, or NULL. */
@@ -340,6 +354,12 @@ static void connected(struct database *database)
 	database->readable = event_new(base, socket, EV_READ | EV_PERSIST, on_ready, database);
 	database->writable = event_new(base, socket, EV_WRITE | EV_PERSIST, on_ready, database);
 	event_add(database->readable, NULL);
+	if (database->config.urgent) {
+		database->urgent = (struct loop_urgent){
+			.fd = socket, .wanted = is_awaited, .ready = database_hurry, .context = database
+		};
+		loop_urge(database->loop, &database->urgent);
+	}
 	set_up(database);
 }
 

@@ -69,6 +69,7 @@ struct database {
 
 	PGconn *connection;
 	struct event *readable, *writable;
+	struct loop_urgent urgent;
 	bool unflushed; /* libpq holds bytes that the socket has not been offered */
 	char trouble[512]; /* why the connection fails, or this round of attempts */
 	char reported[512]; /* the trouble last reported */
@@ -94,6 +95,8 @@ struct database {
 struct segment *segment_open(struct database *database, bool sendable);
 /* Reads what the server sent and hands it over. */
 void database_receive(struct database *database);
+/* The same between two events; and what it brought about is sent at once. */
+void database_hurry(void *context);
 /* Ends every segment with LOST and `message`; the connection must be gone. */
 void database_lose_segments(struct database *database, const char *message);
 void database_count_notice(void *context, const PGresult *notice);

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <time.h>
 
@@ -12,6 +13,7 @@ struct loop {
 	struct event_base *base;
 	struct loop_hook *hooks[LOOP_PHASES];
 	struct loop_hook *next; /* the hook to run after the present one, so that one may remove any */
+	const struct loop_urgent *urgent;
 	int64_t now; /* 0: not yet read in this turn */
 	bool stopped;
 };
@@ -74,6 +76,21 @@ int loop_run(struct loop *loop)
 	}
 	loop->now = 0;
 	return 0;
+}
+
+void loop_urge(struct loop *loop, const struct loop_urgent *urgent)
+{
+	loop->urgent = urgent;
+}
+
+void loop_heed(struct loop *loop)
+{
+	const struct loop_urgent *urgent = loop->urgent;
+	if (!urgent || !urgent->wanted(urgent->context))
+		return;
+	struct pollfd look = { .fd = urgent->fd, .events = POLLIN };
+	if (poll(&look, 1, 0) > 0)
+		urgent->ready(urgent->context);
 }
 
 void loop_stop(struct loop *loop)

@@ -2,6 +2,7 @@
 #define NEEDTOKNOW_IO_LOOP_H
 
 #include <event2/event.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -47,6 +48,20 @@ struct loop_hook {
 };
 void loop_hook_add(struct loop *loop, enum loop_phase phase, struct loop_hook *hook);
 void loop_hook_remove(struct loop *loop, enum loop_phase phase, struct loop_hook *hook);
+
+/*
+ * One socket on which others wait more than on any: it is looked at between two events, not only at its place in a
+ * turn, while `wanted`. Not copied; the one before is forgotten, NULL for none.
+ */
+struct loop_urgent {
+	int fd;
+	bool (*wanted)(const void *context);
+	void (*ready)(void *context);
+	void *context;
+};
+void loop_urge(struct loop *loop, const struct loop_urgent *urgent);
+/* For the end of an event's callback that may have taken long. */
+void loop_heed(struct loop *loop);
 
 /*
  * A timer that fires once. The storage is the caller's: loop_timer_init() before the first use, loop_timer_release()

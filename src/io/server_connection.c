@@ -371,9 +371,12 @@ static void proceed(struct server_connection *connection)
 
 static void on_readable(evutil_socket_t fd, short what, void *context)
 {
+	struct server_connection *connection = context;
+	struct loop *loop = connection->connections->host.loop;
 	(void)fd;
 	(void)what;
-	proceed(context);
+	proceed(connection);
+	loop_heed(loop);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *context)

@@ -102,6 +102,8 @@ static struct queue *queue_of(struct queues *queues, const char *recipient_id, c
 	queue->recipient = recipient;
 	queue->device = mem_strdup(device);
 	queue->wake = INT64_MAX;
+	queue->others_told = true;
+	queue->recount_after = TIME_SECOND;
 	loop_timer_init(&queue->timer, service_loop(queues->service), timer_fired, queue);
 	DL_APPEND(recipient->queues, queue);
 	return queue;
@@ -304,8 +306,11 @@ void queue_poke_all(struct queues *queues)
 {
 	struct recipient *recipient, *next;
 	struct listener *listener, *next_listener;
+	struct queue *queue;
 	HASH_ITER (hh, queues->recipients, recipient, next) {
 		want_all(recipient);
+		DL_FOREACH (recipient->queues, queue)
+			queue->others_told = true;
 		DL_FOREACH_SAFE (recipient->listeners, listener, next_listener)
 			receive_news(listener->receive);
 	}

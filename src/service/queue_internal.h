@@ -52,7 +52,8 @@ struct queue {
 	struct loop_timer timer;
 	int64_t wake; /* loop time at which the timer fires; INT64_MAX: never */
 	bool recounting;
-	int64_t recounted_at;
+	bool others_told; /* since then, that they have committed something */
+	int64_t recounted_at, recount_after;
 	struct queue *prev, *next; /* of the same recipient */
 };
 

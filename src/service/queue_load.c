@@ -19,7 +19,9 @@
 /* The database is asked again this much after a moment that it named, since clocks read to the microsecond race. */
 #define TIMER_SLACK 1000
 #define RETRY_INTERVAL TIME_SECOND
+/* A full window is counted again so soon after others were told of; else ever more rarely while nothing comes of it. */
 #define RECOUNT_INTERVAL TIME_SECOND
+#define RECOUNT_INTERVAL_MAX (30 * TIME_SECOND)
 
 /* ---- who has room ---- */
 
@@ -357,7 +359,7 @@ static void load(struct queue *queue)
 
 /*
  * An acknowledgement may come to another worker. A stream whose window is full asks, once a second at most, which of
- * its deliveries are still waited for.
+ * its deliveries are still waited for: when other workers have told of something, and now and then.
  */
 struct recount {
 	struct queue *queue;
@@ -401,13 +403,18 @@ static enum step_result recount_ask(struct call *call)
 
 static enum step_result recount_done(struct call *call)
 {
-	struct recount *recount = call->state;
+	const struct recount *recount = call->state;
+	struct queue *queue = recount->queue;
+	unsigned before = HASH_COUNT(queue->unacknowledged);
 	if (call->awaited)
 		return STEP_WAIT;
 	for (size_t i = 0; i < recount->count; i++)
 		if (!recount->all[i].open)
-			queue_forget_unacknowledged(recount->queue, &recount->all[i].key);
-	recount->queue->wanted = true;
+			queue_forget_unacknowledged(queue, &recount->all[i].key);
+	queue->recount_after = HASH_COUNT(queue->unacknowledged) < before ? RECOUNT_INTERVAL : 2 * queue->recount_after;
+	if (queue->recount_after > RECOUNT_INTERVAL_MAX)
+		queue->recount_after = RECOUNT_INTERVAL_MAX;
+	queue->wanted = true;
 	return STEP_DONE;
 }
 
@@ -423,14 +430,20 @@ static const struct method recount_method = {
 	.release = recount_release,
 };
 
+static int64_t recount_due(const struct queue *queue)
+{
+	return queue->recounted_at + (queue->others_told ? RECOUNT_INTERVAL : queue->recount_after);
+}
+
 static bool recount(struct queue *queue)
 {
 	int64_t now = loop_now(service_loop(queue->queues->service));
 	unsigned count = HASH_COUNT(queue->unacknowledged);
-	if (queue->recounting || !count || now - queue->recounted_at < RECOUNT_INTERVAL)
+	if (queue->recounting || !count || now < recount_due(queue))
 		return false;
 	queue->recounting = true;
 	queue->recounted_at = now;
+	queue->others_told = false;
 	struct call *call = call_new_own(queue->queues->service, &recount_method);
 	struct recount *recount = call_alloc(call, sizeof *recount);
 	recount->all = call_alloc(call, count * sizeof *recount->all);
@@ -452,7 +465,7 @@ static bool flush(struct queue *queue)
 	if (!queue_room(queue) && !somebody_is_patient(queue)) {
 		queue->wanted = false;
 		if (!queue->recounting)
-			queue_wake_at(queue, queue->recounted_at + RECOUNT_INTERVAL);
+			queue_wake_at(queue, recount_due(queue));
 		return asked;
 	}
 	load(queue);

@@ -366,7 +366,7 @@ static void notified(void *context, const char *payload)
 		return;
 	/* Before what they committed is looked at. */
 	if (service->train)
-		train_disembark(service->train, SIZE_MAX);
+		train_disembark(service->train);
 	if (!payload)
 		greet(service);
 	else if (service->train)
@@ -415,7 +415,7 @@ static void take_census(void *context)
 static int turn_end(void *context)
 {
 	struct service *service = context;
-	int busy = service->train ? train_disembark(service->train, TRAIN_DISEMBARK_IN_TURN) : 0;
+	int busy = service->train ? train_disembark_unhurried(service->train) : 0;
 	busy |= queues_flush(service->queues);
 	busy |= sweeper_flush(service->sweeper);
 	busy |= batches_flush(service->batches);

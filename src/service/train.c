@@ -32,6 +32,8 @@
 #define CALL_TRIES_MAX 50
 /* A train with as many calls has the next one ask for the lock behind its COMMIT: more calls will have come by then. */
 #define CHAIN_FROM_CALLS 8
+/* Those whose train has arrived wait no longer than this for the next one to depart. */
+#define DISEMBARK_PATIENCE (TIME_SECOND / 1000)
 
 static void send_lock(struct train *train);
 
@@ -216,21 +218,26 @@ static void load(struct train *train)
 
 /* ---- arriving ---- */
 
-/*
- * Hundreds of answers and pushes take as long as the database takes to write the next train. So while the lock for that
- * one is on its way, whoever is committed is let go a few at a time, and the rest when it has departed; aboard, nothing
- * else moves them. What commands others to look again (a policy, a suspension) never waits.
- */
-int train_disembark(struct train *train, size_t at_most)
+void train_disembark(struct train *train)
 {
 	struct call *call;
-	size_t count = 0;
-	while (count < at_most && (call = shift(&train->arriving))) {
+	while ((call = shift(&train->arriving))) {
 		call->boarding = CALL_COMMITTED;
 		call_run(call);
-		count++;
 	}
-	return count > 0;
+}
+
+int train_disembark_unhurried(struct train *train)
+{
+	if (!train->arriving || train->state == TRAIN_STATE_LOCKING)
+		return 0;
+	train_disembark(train);
+	return 1;
+}
+
+static void patience_ends(void *context)
+{
+	train_disembark(context);
 }
 
 void train_arrive(struct train *train, enum train_arrival how)
@@ -242,7 +249,7 @@ void train_arrive(struct train *train, enum train_arrival how)
 	train->counters.calls += train->aboard_count;
 	train->counters.entries += departure_entries(train->departure);
 	train->failing = false;
-	train_disembark(train, SIZE_MAX); /* what a later train brings never overtakes */
+	train_disembark(train); /* what a later train brings never overtakes */
 	train->arriving = list;
 	train->aboard = NULL;
 	train->aboard_count = 0;
@@ -250,13 +257,16 @@ void train_arrive(struct train *train, enum train_arrival how)
 	if (train->limit < train->config.max_calls)
 		train->limit = train->limit * 2 < train->config.max_calls ? train->limit * 2 : train->config.max_calls;
 	fault_point("train.committed");
+	/* What commands others to look again (a policy, a suspension) is let go before the next train decides. */
 	bool may_wait = how == ARRIVED_WITH_NEXT;
 	DL_FOREACH (list, call) {
 		call->late = how == ARRIVED_LATE;
 		may_wait = may_wait && call->method->train_class != TRAIN_CONTROL;
 	}
-	if (!may_wait)
-		train_disembark(train, SIZE_MAX);
+	if (may_wait)
+		loop_timer_set(&train->patience, DISEMBARK_PATIENCE);
+	else
+		train_disembark(train);
 	tail_grew(service_tail(train->service));
 	service_changed(train->service);
 }
@@ -544,7 +554,6 @@ static void locked(void *context, const struct database_outcome *outcome)
 		depart(train);
 	else
 		train_unlock(train);
-	train_disembark(train, SIZE_MAX);
 }
 
 static void send_lock(struct train *train)
@@ -579,6 +588,7 @@ struct train *train_new(struct service *service, const struct train_config *conf
 		.statement_timeout_ms = STATEMENT_TIMEOUT_MS,
 		.answer_timeout_ms = COMMIT_TIMEOUT_MS,
 		.keyed_plans = true,
+		.urgent = true,
 	};
 	struct database_handler handler = {
 		.on_up = train_up, .on_down = train_down, .context = train, .on_trouble = service_trouble
@@ -591,6 +601,7 @@ struct train *train_new(struct service *service, const struct train_config *conf
 	train->number = 1;
 	train->arrived = 1;
 	loop_timer_init(&train->probe, service_loop(service), train_probe, train);
+	loop_timer_init(&train->patience, service_loop(service), patience_ends, train);
 	train->database = database_new(service_loop(service), &database, &handler);
 	return train;
 }
@@ -603,7 +614,7 @@ void train_close(struct train *train)
 	database_free(train->database);
 	train->database = NULL;
 	train->up = false;
-	train_disembark(train, SIZE_MAX);
+	train_disembark(train);
 	list = unload(train);
 	while ((call = shift(&list)))
 		fail_call(train, call, GRPC_UNAVAILABLE, "DATABASE_UNAVAILABLE", "the service is being stopped");
@@ -616,6 +627,7 @@ void train_free(struct train *train)
 		return;
 	database_free(train->database);
 	loop_timer_release(&train->probe);
+	loop_timer_release(&train->patience);
 	departure_free(train->departure);
 	mem_free(train);
 }

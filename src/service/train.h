@@ -56,10 +56,10 @@ void train_reading_with(struct call *call, const struct call *reader);
 /* The call ends: it no longer waits for the train. */
 void train_leave(struct call *call);
 
-/* Lets go of so many of those whose train has arrived; nonzero when there were any. For whoever pushes what others have
- * committed, which must not overtake. */
-#define TRAIN_DISEMBARK_IN_TURN 32 /* so long may the next lock's answer wait to be looked at */
-int train_disembark(struct train *train, size_t at_most);
+/* Lets go of all whose train has arrived. For whoever pushes what others have committed, which must not overtake. */
+void train_disembark(struct train *train);
+/* The same at the end of a turn, unless the next train's lock is just being waited for; nonzero when there were any. */
+int train_disembark_unhurried(struct train *train);
 /* Has the train leave if anybody waits. At the end of a turn; nonzero when it did something. */
 int train_depart(struct train *train);
 

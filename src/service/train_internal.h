@@ -52,9 +52,11 @@ struct train {
 	struct call *platform[TRAIN_CLASSES];
 	struct call *aboard;
 	size_t aboard_count;
-	struct call *arriving; /* committed, and not let go yet */
+	/* Committed, and not let go yet: hundreds of answers and pushes take as long as the database takes to write the
+	 * next train, so that one departs first. Aboard, nothing else moves them. */
+	struct call *arriving;
 	struct call *readers;
-	struct loop_timer probe;
+	struct loop_timer probe, patience;
 };
 
 /* Closes what is open; nothing is kept. */

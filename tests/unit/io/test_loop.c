@@ -186,6 +186,46 @@ static void says_when_nothing_can_happen_any_more(void **state)
 	assert_int_equal(loop_run(trace->loop), -1);
 }
 
+static bool always(const void *context)
+{
+	(void)context;
+	return true;
+}
+
+static bool never(const void *context)
+{
+	(void)context;
+	return false;
+}
+
+static void urgent_ready(void *context)
+{
+	note(context, "u");
+}
+
+static void heeds_what_is_urgent_when_it_is_wanted_and_has_come(void **state)
+{
+	struct trace *trace = *state;
+	int ends[2];
+	assert_int_equal(pipe(ends), 0);
+	struct loop_urgent wanted = { .fd = ends[0], .wanted = always, .ready = urgent_ready, .context = trace };
+	struct loop_urgent unwanted = { .fd = ends[0], .wanted = never, .ready = urgent_ready, .context = trace };
+	loop_heed(trace->loop);
+	loop_urge(trace->loop, &wanted);
+	loop_heed(trace->loop);
+	assert_string_equal(trace->text, "");
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	loop_heed(trace->loop);
+	assert_string_equal(trace->text, "u");
+	loop_urge(trace->loop, &unwanted);
+	loop_heed(trace->loop);
+	loop_urge(trace->loop, NULL);
+	loop_heed(trace->loop);
+	assert_string_equal(trace->text, "u");
+	close(ends[0]);
+	close(ends[1]);
+}
+
 #define loop_test(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -197,6 +237,7 @@ int main(void)
 		loop_test(does_not_fire_what_was_cleared),
 		loop_test(takes_times_beyond_all_bounds),
 		loop_test(reads_the_clock_once_a_turn),
+		loop_test(heeds_what_is_urgent_when_it_is_wanted_and_has_come),
 		loop_test(says_when_nothing_can_happen_any_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
