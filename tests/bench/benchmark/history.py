@@ -23,7 +23,7 @@ class Shape:
     recipients: int = 10_000
     entries_a_day: int = 27_400  # ten million a year
     train: int = 1024  # entries aboard at most; as many trains of 1 to 2 as of 2 to 4, of 4 to 8, and so on
-    refused: float = 0.002  # of bookings
+    refused: float = 0.01  # of bookings: more than a page of them in a hundred thousand entries
     unconfirmed: float = 0.02  # of orders to delete
     retained: float = 0.01
 

@@ -115,7 +115,7 @@ LISTINGS = (
     ("a disclosure's", 5, {"disclosure_id": lambda targets: targets.draw.choice(targets.disclosures)}),
     ("a big recipient's", PAGE, {"recipient_id": lambda targets: recipient_id(targets.draw.randrange(BIG_RECIPIENTS))}),
     ("a kind's", PAGE, {"kinds": [KIND("ENTRY_KIND_DELIVERED")]}),
-    ("a rare kind's", 10, {"kinds": [KIND("ENTRY_KIND_REFUSED")]}),
+    ("a rare kind's", 100, {"kinds": [KIND("ENTRY_KIND_REFUSED")]}),
     ("the rarest kind's", 1, {"kinds": [KIND("ENTRY_KIND_POLICY_ACTIVATED")]}),
     ("an hour's", 0, {"window": window(history.HOUR)}),
     ("a kind's in an hour", 0, {"kinds": [KIND("ENTRY_KIND_ACKNOWLEDGED")], "window": window(history.HOUR)}),
