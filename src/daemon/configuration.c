@@ -280,6 +280,7 @@ static const struct yaml_key limit_keys[] = {
 	SERVICE_LIMIT(call_memory),
 	SERVICE_LIMIT(source_timeout_ms),
 	SERVICE_LIMIT(max_calls),
+	SERVICE_LIMIT(max_wait_ms),
 	{ "drain_timeout_ms", yaml_read_count, offsetof(struct configuration, drain_timeout_ms), false, "" },
 };
 static const struct yaml_map limit_map = { "limits", COUNT_OF(limit_keys), limit_keys };

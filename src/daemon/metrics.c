@@ -96,6 +96,8 @@ static const struct metric metrics_table[] = {
 		COUNTER, TRAIN(bisections) },
 	{ "needtoknow_train_rereads_total", "Calls that read again, since others had written meanwhile.", COUNTER,
 		TRAIN(again) },
+	{ "needtoknow_requests_shed_total", "New requests refused, since those before them waited too long.", COUNTER,
+		TRAIN(shed) },
 	{ "needtoknow_train_unknown_total", "COMMITs that were not answered for certain.", COUNTER, TRAIN(unknown) },
 	{ "needtoknow_recipients_connected", "Recipients that receive from this worker now.", GAUGE,
 		QUEUE(recipients) },

@@ -16,7 +16,7 @@
 	}
 
 #define HEADERS 3
-#define TRAILERS_MAX 3
+#define TRAILERS_MAX 4
 
 static const nghttp2_nv headers[HEADERS] = {
 	STATIC_FIELD(":status", "200"),
@@ -41,6 +41,9 @@ static size_t trailer_fields(const struct server_stream *stream, nghttp2_nv out[
 		out[count++] = text_field("grpc-message", &trailers->message);
 	if (trailers->details.length > 0)
 		out[count++] = text_field("grpc-status-details-bin", &trailers->details);
+	if (*trailers->pushback)
+		out[count++] = (nghttp2_nv){ (uint8_t *)"grpc-retry-pushback-ms", (uint8_t *)trailers->pushback, 22,
+			strlen(trailers->pushback), NGHTTP2_NV_FLAG_NO_COPY_NAME };
 	return count;
 }
 

@@ -4,6 +4,7 @@
 #include "pure/grpc.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -180,6 +181,8 @@ static void stream_set_trailers(struct server_stream *stream, const struct statu
 	struct stream_trailers *trailers = &stream->trailers;
 	unsigned code = (unsigned)status->code;
 	trailers->code = codes[code < sizeof codes / sizeof *codes ? code : GRPC_UNKNOWN];
+	if (status->retry_after_ms)
+		snprintf(trailers->pushback, sizeof trailers->pushback, "%" PRIu32, status->retry_after_ms);
 	/* Past the maximum they are left out: the code alone says enough. */
 	if (status->message && grpc_message_encode(status->message, &trailers->message) != 0)
 		buffer_clear(&trailers->message);

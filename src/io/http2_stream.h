@@ -24,6 +24,7 @@ enum stream_answer {
 struct stream_trailers {
 	const char *code;
 	struct buffer message, details; /* empty: left out */
+	char pushback[11]; /* the same */
 };
 
 struct server_stream {

@@ -1,6 +1,8 @@
 #ifndef NEEDTOKNOW_PURE_STATUS_H
 #define NEEDTOKNOW_PURE_STATUS_H
 
+#include <stdint.h>
+
 /* gRPC status codes (grpc/doc/statuscodes.md). */
 enum grpc_code {
 	GRPC_OK = 0,
@@ -31,6 +33,7 @@ enum grpc_code {
 struct status {
 	enum grpc_code code;
 	const char *message; /* for people: what is wrong and what to do; NULL for none */
+	uint32_t retry_after_ms; /* when to try again, in grpc-retry-pushback-ms (gRFC A6); 0: not said */
 	const char *reason; /* for programs, e.g. `BAD_IDENTIFIER`; NULL: no ErrorInfo */
 	struct {
 		const char *key;

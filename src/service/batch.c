@@ -108,6 +108,7 @@ static void batch_add(struct batch *batch, struct call *call, void *target, cons
 {
 	if (columns_append(&batch->columns, cells)) {
 		call_fail(call, GRPC_RESOURCE_EXHAUSTED, "OVERLOADED", "too much is being read at once; try again");
+		call->status.retry_after_ms = 1000;
 		return;
 	}
 	batch->askers[batch->count++] = (struct asker){ call, call->generation, target };

@@ -100,6 +100,7 @@ struct call {
 	struct key *keys; /* in the arena */
 	size_t key_count, key_size;
 	unsigned tries;
+	int64_t waits_since; /* loop time; at the platform */
 	struct call *next, *prev; /* at the platform, or aboard */
 	struct call *reader_next, *reader_prev; /* oldest reading first */
 };

@@ -185,16 +185,6 @@ static void refuse(struct server_stream *stream, enum grpc_code code, const char
 	server_stream_finish(stream, &(struct status){ .code = code, .reason = reason, .message = message });
 }
 
-/* One recipient, auditor or other caller must not take what all share: a tenth of the calls is each one's at most. The
- * booking system and the company's own desks have no such bound. */
-static bool caller_has_too_many(const struct service *service, const struct server_stream *stream)
-{
-	const struct identity *caller = server_stream_identity(stream);
-	if (caller->role != ROLE_RECIPIENT && caller->role != ROLE_AUDITOR)
-		return false;
-	return callers_count(service->callers, caller->name) >= service->settled.limits.max_calls / 10;
-}
-
 /* Before the database was reached, and while it may not be the one that has all erasures. One that has just been lost
  * is told of by the call's own first reading, after what is wrong in the request itself. */
 static bool nothing_is_served(const struct service *service, struct server_stream *stream)
@@ -231,10 +221,8 @@ static void on_request(void *context, struct server_stream *stream, const struct
 	}
 	if (method->role != ROLE_NONE && nothing_is_served(service, stream))
 		return;
-	if (service->calls >= service->settled.limits.max_calls || caller_has_too_many(service, stream)) {
-		refuse(stream, GRPC_RESOURCE_EXHAUSTED, "OVERLOADED", "too many calls at once; try again");
+	if (admission_refuses(service, stream, method))
 		return;
-	}
 	call = call_new(service, method, stream);
 	if (method->role != ROLE_NONE && call->role != method->role) {
 		role_refused(call);
@@ -490,6 +478,7 @@ struct service *service_new(struct loop *loop, const struct service_config *conf
 	set_default(&service->settled.limits.call_memory, 8 << 20);
 	set_default(&service->settled.limits.source_timeout_ms, 2000);
 	set_default(&service->settled.limits.max_calls, 20000);
+	set_default(&service->settled.limits.max_wait_ms, 250);
 	name_worker(service);
 	index_methods(service);
 	loop_timer_init(&service->news, loop, news, service);

@@ -18,6 +18,7 @@ struct service_limits {
 	uint32_t train_max_calls; /* [512] */
 	uint32_t call_memory; /* [8388608] bytes, a call */
 	uint32_t source_timeout_ms; /* [2000] a source's statement */
+	uint32_t max_wait_ms; /* [250] of those who wait for the train; new requests are RESOURCE_EXHAUSTED then */
 	uint32_t max_calls; /* [20000] in the worker at once; more are RESOURCE_EXHAUSTED */
 };
 

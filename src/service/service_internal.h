@@ -1,11 +1,12 @@
 #ifndef NEEDTOKNOW_SERVICE_SERVICE_INTERNAL_H
 #define NEEDTOKNOW_SERVICE_SERVICE_INTERNAL_H
 
+#include "service/admission.h"
 #include "service/service.h"
 
 #include <uthash.h>
 
-/* For service.c and service_parts.c alone: what one worker's service is made of. */
+/* For service.c, service_parts.c and admission.c alone: what one worker's service is made of. */
 struct method_entry {
 	const struct method *method;
 	UT_hash_handle hh;
@@ -43,6 +44,7 @@ struct service {
 	struct loop_timer news, census;
 	char name[17]; /* this worker's, in its notifications */
 	uint32_t calls;
+	struct admission admission;
 	int64_t time_offset; /* database's time less loop time */
 	int64_t complained_at;
 	enum service_state told;

@@ -21,6 +21,8 @@
 #define RECIPIENTS_NEWS " recipients"
 #define LIFTED_NEWS " lifted"
 #define LOCK_TIMEOUT_MS 50
+/* Trains come and go. */
+#define ARRIVES_WITHIN (TIME_SECOND / 4)
 #define STATEMENT_TIMEOUT_MS 250
 #define COMMIT_TIMEOUT_MS 5000
 /* A call may bring a thousand entries: so many that a train's statements stay well within their timeout. */
@@ -57,8 +59,18 @@ enum step_result train_board(struct call *call)
 		return STEP_NEXT;
 	}
 	call->boarding = CALL_WAITING;
+	call->waits_since = loop_now(service_loop(call->service));
 	DL_APPEND(train->platform[call->method->train_class], call);
 	return STEP_WAIT;
+}
+
+int64_t train_waited(const struct train *train, enum train_class train_class)
+{
+	const struct call *oldest = train->platform[train_class];
+	int64_t now = loop_now(service_loop(train->service));
+	if (!oldest || train_health(train) != TRAIN_RUNNING || now - train->arrived_at > ARRIVES_WITHIN)
+		return 0;
+	return now - oldest->waits_since;
 }
 
 /* In the order of their age, oldest first: what the oldest has read since is what must be remembered. */
@@ -249,6 +261,7 @@ void train_arrive(struct train *train, enum train_arrival how)
 	train->counters.calls += train->aboard_count;
 	train->counters.entries += departure_entries(train->departure);
 	train->failing = false;
+	train->arrived_at = loop_now(service_loop(train->service));
 	train_disembark(train); /* what a later train brings never overtakes */
 	train->arriving = list;
 	train->aboard = NULL;
@@ -660,6 +673,11 @@ enum train_health train_health(const struct train *train)
 	if (train_clock_wrong(&train->clock))
 		return TRAIN_CLOCK;
 	return train->failing ? TRAIN_FAILING : TRAIN_RUNNING;
+}
+
+void train_count_shed(struct train *train)
+{
+	train->counters.shed++;
 }
 
 const struct train_counters *train_counters(const struct train *train)

@@ -46,6 +46,10 @@ struct train_news {
 };
 int train_news_read(const char *payload, struct train_news *out);
 
+/* Microseconds for which the oldest of a class has been waiting while trains come and go: whoever comes now will wait
+ * about as long. 0 when nobody waits, and when none arrives, which has other names than overload. */
+int64_t train_waited(const struct train *train, enum train_class train_class);
+
 /* A step's way of committing: STEP_WAIT until the call is committed, then STEP_NEXT. Failed: the call is answered. */
 enum step_result train_board(struct call *call);
 
@@ -65,7 +69,9 @@ int train_depart(struct train *train);
 
 struct train_counters {
 	uint64_t trains, calls, entries, failures, bisections, again, unknown;
+	uint64_t shed; /* requests that did not come in, since those before them waited too long */
 };
+void train_count_shed(struct train *train);
 const struct train_counters *train_counters(const struct train *train);
 
 #endif

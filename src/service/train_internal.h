@@ -44,7 +44,7 @@ struct train {
 	uint64_t number; /* of departures and of other news; what a reading is compared with */
 	uint64_t arrived; /* readings that begin now see all up to this number */
 	uint64_t floor; /* whoever has read before this number reads again: what others wrote since is not known */
-	int64_t departed_at; /* loop time */
+	int64_t departed_at, arrived_at; /* loop time */
 	int64_t refused_since; /* loop time since which the lock is not had; 0: it was had */
 	int64_t known_keys; /* the last train_number of needtoknow.train_keys that we have seen */
 	struct merkle_frontier head;

@@ -51,7 +51,7 @@ class Daemon:
         text = text.replace("certs/", f"{sandbox.certs}/").replace("policy: ", f"policy: {sandbox.config.parent}/")
         text = text.replace("signing_keys: [", f"signing_keys: [{sandbox.config.parent}/")
         self.config, self.log_path = directory / "needtoknowd.yaml", directory / "log"
-        self.config.write_text(text + "limits: { drain_timeout_ms: 500 }\n")
+        self.config.write_text(text.replace("limits:\n", "limits:\n  drain_timeout_ms: 500\n"))
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 [*prefix, sandbox.binary, "run", "--config", str(self.config)], stdout=log, stderr=log, cwd=directory,

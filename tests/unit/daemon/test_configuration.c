@@ -147,7 +147,7 @@ static void test_every_key_is_read(void **state)
 		"  max_control_frames: 6\n  handshake_timeout_ms: 7\n  idle_timeout_ms: 8\n  write_timeout_ms: 9\n"
 		"  request_timeout_ms: 10\n  keepalive_ms: 11\n  train_max_calls: 12\n  call_memory: 13\n  "
 		"source_timeout_ms: 14\n"
-		"  max_calls: 15\n  drain_timeout_ms: 4294967295\n",
+		"  max_calls: 15\n  max_wait_ms: 16\n  drain_timeout_ms: 4294967295\n",
 		directory, directory);
 	struct configuration *configuration = load(text);
 	assert_string_equal(configuration->listen.host, "::1");
@@ -179,13 +179,14 @@ static void test_every_key_is_read(void **state)
 	assert_int_equal(configuration->service_limits.call_memory, 13);
 	assert_int_equal(configuration->service_limits.source_timeout_ms, 14);
 	assert_int_equal(configuration->service_limits.max_calls, 15);
+	assert_int_equal(configuration->service_limits.max_wait_ms, 16);
 	assert_true(configuration->drain_timeout_ms == UINT32_MAX);
 	configuration_free(configuration);
 }
 
 /* A limit that is added to the structs is to be added to the configuration. */
 _Static_assert(sizeof(struct server_limits) == 11 * sizeof(uint32_t), "each of them is tested above");
-_Static_assert(sizeof(struct service_limits) == 4 * sizeof(uint32_t), "each of them is tested above");
+_Static_assert(sizeof(struct service_limits) == 5 * sizeof(uint32_t), "each of them is tested above");
 
 static void test_no_limits_may_be_said_aloud(void **state)
 {
