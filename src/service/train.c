@@ -68,7 +68,7 @@ int64_t train_waited(const struct train *train, enum train_class train_class)
 {
 	const struct call *oldest = train->platform[train_class];
 	int64_t now = loop_now(service_loop(train->service));
-	if (!oldest || train_health(train) != TRAIN_RUNNING || now - train->arrived_at > ARRIVES_WITHIN)
+	if (!oldest || !train->full || train_health(train) != TRAIN_RUNNING || now - train->arrived_at > ARRIVES_WITHIN)
 		return 0;
 	return now - oldest->waits_since;
 }
@@ -218,11 +218,14 @@ static void load_call(struct train *train, struct call *call)
 
 static void load(struct train *train)
 {
+	train->full = false;
 	for (int rank = 0; rank < TRAIN_CLASSES; rank++) {
 		struct call *call, *next;
 		DL_FOREACH_SAFE (train->platform[rank], call, next) {
-			if (train->aboard_count >= train->limit || departure_entries(train->departure) >= ENTRIES_MAX)
+			if (train->aboard_count >= train->limit || departure_entries(train->departure) >= ENTRIES_MAX) {
+				train->full = true;
 				return;
+			}
 			load_call(train, call);
 		}
 	}

@@ -46,8 +46,9 @@ struct train_news {
 };
 int train_news_read(const char *payload, struct train_news *out);
 
-/* Microseconds for which the oldest of a class has been waiting while trains come and go: whoever comes now will wait
- * about as long. 0 when nobody waits, and when none arrives, which has other names than overload. */
+/* Microseconds for which the oldest of a class has been waiting while full trains come and go: whoever comes now will
+ * wait about as long. 0 when nobody waits, when the next train takes all, and when none arrives, which has other names
+ * than overload. */
 int64_t train_waited(const struct train *train, enum train_class train_class);
 
 /* A step's way of committing: STEP_WAIT until the call is committed, then STEP_NEXT. Failed: the call is answered. */

@@ -37,6 +37,7 @@ struct train {
 	bool notified; /* the train under way does */
 	bool chained; /* the next lock was asked for behind the COMMIT */
 	bool up; /* connected, and the keys' number known */
+	bool full; /* the last one left some at the platform */
 	bool failing;
 	bool lost; /* calls aboard whose COMMIT was not answered */
 	uint32_t limit; /* of calls aboard; lower while a guilty call is looked for */

@@ -18,9 +18,10 @@
 static const char usage[] =
 	"usage: needtoknow_load --address HOST:PORT --ca FILE --certificates DIR --clients N [OPTION...]\n"
 	"\n"
-	"Standard input: a phase a line, `share count=N`, `deliver`, `acknowledge`, `booking count=N`; share and "
-	"booking\n"
-	"take rate=R (a second: open loop) or in_flight=N (closed loop). Standard output: a JSON object a line.\n"
+	"Standard input: a phase a line, `share count=N`, `deliver`, `acknowledge`, `booking count=N`,\n"
+	"`overload count=N rate=R`. Share and booking take rate=R (a second: open loop) or in_flight=N (closed loop);\n"
+	"overload is a booking of which the service may refuse some for want of room. Standard output: a JSON object a "
+	"line.\n"
 	"\n"
 	"  --recipients A,B      who receives [sparkle,greenthumb]\n"
 	"  --service NAME        what is shared [home-cleaning]\n"
@@ -214,7 +215,9 @@ static int obey(struct load *load, struct phases *phases, FILE *deliveries)
 		fflush(stdout);
 		free(text);
 		json_decref(report);
-		if (deliveries != NULL && (strcmp(order.name, "deliver") == 0 || strcmp(order.name, "booking") == 0))
+		if (deliveries != NULL &&
+			(strcmp(order.name, "deliver") == 0 || strcmp(order.name, "booking") == 0 ||
+				strcmp(order.name, "overload") == 0))
 			write_deliveries(load, deliveries);
 	}
 	return load->failure[0] == '\0' ? 0 : -1;

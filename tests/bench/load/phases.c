@@ -79,6 +79,12 @@ static void on_received(void *context, uint32_t index)
 		loop_stop(phases->load->loop);
 }
 
+/* Of those that were shared. */
+static bool all_acknowledged(const struct phases *phases)
+{
+	return recipients_counters(phases->recipients)->acknowledged == sharer_answered(phases->sharer);
+}
+
 static void on_acknowledged(void *context, uint32_t index)
 {
 	struct phases *phases = context;
@@ -87,8 +93,7 @@ static void on_acknowledged(void *context, uint32_t index)
 	latencies_add(&phases->acknowledged, latency_clock() - booking->started);
 	if (phases->booking_open)
 		sharer_next(phases->sharer);
-	if (recipients_counters(phases->recipients)->acknowledged == phases->target &&
-		sharer_answered(phases->sharer) == phases->target)
+	if (all_acknowledged(phases) && sharer_is_done(phases->sharer))
 		loop_stop(phases->load->loop);
 }
 
@@ -96,7 +101,7 @@ static void on_all_shared(void *context)
 {
 	struct phases *phases = context;
 
-	if (phases->recipients == NULL || recipients_counters(phases->recipients)->acknowledged == phases->target)
+	if (phases->recipients == NULL || all_acknowledged(phases))
 		loop_stop(phases->load->loop);
 }
 
@@ -197,6 +202,21 @@ static void booking_begin(struct phases *phases, const struct phase_order *order
 	sharer_start(phases->sharer, &plan);
 }
 
+/* As `booking`, at a rate that is too much. */
+static void overload_begin(struct phases *phases, const struct phase_order *order)
+{
+	const struct sharer_plan plan = {
+		.rate = order->rate,
+		.may_be_shed = true,
+		.done = on_all_shared,
+		.context = phases,
+	};
+
+	phases->booking_open = false;
+	recipients_receive(phases->recipients);
+	sharer_start(phases->sharer, &plan);
+}
+
 /* The part that takes no time of the phase's. False after load_fail(). */
 static bool prepare(struct phases *phases, const struct phase_order *order)
 {
@@ -205,7 +225,11 @@ static bool prepare(struct phases *phases, const struct phase_order *order)
 
 	if (strcmp(order->name, "share") == 0)
 		return take_bookings(phases, order->count);
-	if (strcmp(order->name, "booking") == 0)
+	if (strcmp(order->name, "overload") == 0 && order->rate <= 0) {
+		load_fail(load, "`overload` is at a rate", NULL);
+		return false;
+	}
+	if (strcmp(order->name, "booking") == 0 || strcmp(order->name, "overload") == 0)
 		return take_bookings(phases, order->count) &&
 			open_streams(phases, load->options.streams != 0 ? load->options.streams : recipients, true);
 	if (strcmp(order->name, "deliver") == 0)
@@ -221,10 +245,16 @@ static json_t *report(struct phases *phases, const char *name, double seconds, d
 	json_t *report = json_pack("{s:s, s:i, s:f, s:f, s:f}", "phase", name, "count", (int)phases->target, "seconds",
 		seconds, "per_second", (double)phases->target / seconds, "cpu_seconds", cpu);
 	json_t *milliseconds = json_object();
+	bool overload = strcmp(name, "overload") == 0, booking = overload || strcmp(name, "booking") == 0;
 
-	if (strcmp(name, "share") == 0 || strcmp(name, "booking") == 0)
+	if (overload)
+		json_object_update_new(report,
+			json_pack("{s:i, s:i, s:f}", "accepted", (int)sharer_answered(phases->sharer), "shed",
+				(int)sharer_shed(phases->sharer), "tail_milliseconds",
+				(double)sharer_tail(phases->sharer) / 1000));
+	if (booking || strcmp(name, "share") == 0)
 		add_latencies(milliseconds, "share", sharer_latencies(phases->sharer));
-	if (strcmp(name, "booking") == 0) {
+	if (booking) {
 		add_latencies(milliseconds, "received", &phases->received);
 		add_latencies(milliseconds, "acknowledged", &phases->acknowledged);
 	}
@@ -258,6 +288,7 @@ json_t *phases_run(struct phases *phases, const struct phase_order *order)
 		{ "deliver", deliver_begin, false },
 		{ "acknowledge", acknowledge_begin, true },
 		{ "booking", booking_begin, true },
+		{ "overload", overload_begin, true },
 	};
 	struct load *load = phases->load;
 	size_t i = 0;
@@ -265,7 +296,7 @@ json_t *phases_run(struct phases *phases, const struct phase_order *order)
 	while (i < sizeof table / sizeof *table && strcmp(table[i].name, order->name) != 0)
 		i++;
 	if (i == sizeof table / sizeof *table) {
-		load_fail(load, "a phase is share, deliver, acknowledge or booking", NULL);
+		load_fail(load, "a phase is share, deliver, acknowledge, booking or overload", NULL);
 		return NULL;
 	}
 	if (load->failure[0] != '\0' || !prepare(phases, order))

@@ -22,8 +22,8 @@ struct sharer {
 	struct channel **channels;
 	struct sharer_plan plan;
 	struct asked *asked;
-	uint32_t started, answered;
-	int64_t began;
+	uint32_t started, answered, shed;
+	int64_t began, last_intended, last_answer;
 	struct loop_timer tick;
 	struct latencies latencies;
 };
@@ -88,6 +88,13 @@ static void on_shared(void *context, const struct channel_reply *reply)
 	struct sharer *sharer = asked->sharer;
 	const struct load_booking *booking = &sharer->load->bookings[asked->index];
 
+	sharer->last_answer = latency_clock();
+	if (reply->status->code == NEEDTOKNOW_RESOURCE_EXHAUSTED && sharer->plan.may_be_shed) {
+		sharer->shed++;
+		if (sharer_is_done(sharer))
+			sharer->plan.done(sharer->plan.context);
+		return;
+	}
 	if (reply->status->code != NEEDTOKNOW_OK) {
 		load_fail(sharer->load, "Share", reply->status);
 		return;
@@ -97,7 +104,8 @@ static void on_shared(void *context, const struct channel_reply *reply)
 		load_fail(sharer->load, "Share: the answer has no receipt", NULL);
 		return;
 	}
-	if (++sharer->answered == sharer->load->count && sharer->plan.done != NULL)
+	sharer->answered++;
+	if (sharer_is_done(sharer) && sharer->plan.done != NULL)
 		sharer->plan.done(sharer->plan.context);
 	if (sharer->plan.rate <= 0 && !sharer->plan.held)
 		sharer_next(sharer);
@@ -125,6 +133,7 @@ static void share(struct sharer *sharer, int64_t intended)
 	request.service = (char *)options->service;
 	request.starts_at = &starts_at;
 	request.ends_at = &ends_at;
+	sharer->last_intended = intended;
 	load->bookings[index] = (struct load_booking){ .started = intended };
 	sharer->asked[index] = (struct asked){ sharer, index };
 	load_call(sharer->channels[index % options->connections], needtoknow_method_share.path, &request.base, NULL,
@@ -156,7 +165,7 @@ void sharer_start(struct sharer *sharer, const struct sharer_plan *plan)
 {
 	sharer->plan = *plan;
 	sharer->asked = mem_realloc(sharer->asked, sharer->load->count * sizeof *sharer->asked);
-	sharer->started = sharer->answered = 0;
+	sharer->started = sharer->answered = sharer->shed = 0;
 	sharer->latencies.count = 0;
 	sharer->began = latency_clock();
 	if (plan->rate > 0) {
@@ -171,6 +180,21 @@ void sharer_stop(struct sharer *sharer)
 {
 	sharer->started = sharer->load->count;
 	loop_timer_clear(&sharer->tick);
+}
+
+bool sharer_is_done(const struct sharer *sharer)
+{
+	return sharer->answered + sharer->shed == sharer->load->count;
+}
+
+uint32_t sharer_shed(const struct sharer *sharer)
+{
+	return sharer->shed;
+}
+
+int64_t sharer_tail(const struct sharer *sharer)
+{
+	return sharer->last_answer - sharer->last_intended;
 }
 
 uint32_t sharer_answered(const struct sharer *sharer)

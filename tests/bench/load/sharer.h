@@ -18,6 +18,7 @@ struct sharer_plan {
 	double rate; /* a second; 0: closed loop */
 	uint32_t in_flight; /* closed loop */
 	bool held; /* closed loop: what was answered keeps its place until sharer_next() */
+	bool may_be_shed; /* RESOURCE_EXHAUSTED is an answer, and not asked again */
 	void (*done)(void *context); /* all were answered */
 	void *context;
 };
@@ -28,6 +29,12 @@ void sharer_next(struct sharer *sharer);
 /* No more are started. */
 void sharer_stop(struct sharer *sharer);
 
+/* All were asked for, and answered or shed. */
+bool sharer_is_done(const struct sharer *sharer);
+uint32_t sharer_shed(const struct sharer *sharer);
+/* Microseconds from when the last was to leave to the last answer. */
+int64_t sharer_tail(const struct sharer *sharer);
+/* With a receipt. */
 uint32_t sharer_answered(const struct sharer *sharer);
 struct latencies *sharer_latencies(struct sharer *sharer);
 
