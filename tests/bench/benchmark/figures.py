@@ -106,6 +106,11 @@ def table(record):
         f"received {waiting['received_p50']:.2f} ({waiting['received_p50_to_pgbench']:.1f} times)",
         f"open loop at {room['rate']:,.0f} a second, p99 ms:  pgbench {room['pgbench_p99']:.1f}   Share {room['share_p99']:.1f} "
         f"({room['share_p99_to_pgbench']:.2f} times)",
+        "three times as many bookings as are possible ({capacity:,.0f} a second):  answered {answered:,.0f} a second, refused {shed:,}, "
+        "Share p99 {share_p99_ms:.0f} ms (at capacity {share_p99_ms_at_capacity:.0f}), over {tail_ms:.0f} ms after the last came".format(
+            **record["overload"]),
+        "full handshakes with client certificates:  {per_second:,.0f} a second, {a_core:,.0f} a second of the daemon's CPU".format(
+            **record["handshakes"]),
         f"PostgreSQL keeps {record['bytes_kept_of_a_booking']:,.0f} bytes of a whole booking, in all tables and indices",
     ]
     return "\n".join(lines)

@@ -5,6 +5,7 @@
  *   $ printf 'share count=20000\ndeliver\nacknowledge\nbooking count=5000 rate=1000\n' | needtoknow_load ...
  */
 #include "base/memory.h"
+#include "handshakes.h"
 #include "phases.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@ static const char usage[] =
 	"\n"
 	"Standard input: a phase a line, `share count=N`, `deliver`, `acknowledge`, `booking count=N`,\n"
 	"`overload count=N rate=R`. Share and booking take rate=R (a second: open loop) or in_flight=N (closed loop);\n"
+	"`connect count=N` makes connections, each with a full handshake, in_flight=N at a time [16];\n"
 	"overload is a booking of which the service may refuse some for want of room. Standard output: a JSON object a "
 	"line.\n"
 	"\n"
@@ -36,6 +38,7 @@ static const char usage[] =
 	"  --timeout N           seconds that a phase may take [120]\n"
 	"  --deliveries FILE     appends a line for each delivery: its id, its entry's index and leaf hash\n";
 
+#define CONNECT_AT_ONCE 16
 #define WINDOW_FROM INT64_C(24 * 3600) /* of every share: seconds from now */
 #define WINDOW_TO INT64_C(26 * 3600)
 
@@ -207,7 +210,9 @@ static int obey(struct load *load, struct phases *phases, FILE *deliveries)
 		line[strcspn(line, "\n")] = '\0';
 		if (parse_order(line, &order) != 0)
 			load_fail(load, "a phase's words are count=, rate= and in_flight=", NULL);
-		json_t *report = phases_run(phases, &order);
+		json_t *report = strcmp(order.name, "connect") == 0
+			? handshakes_run(load, order.count, order.in_flight != 0 ? order.in_flight : CONNECT_AT_ONCE)
+			: phases_run(phases, &order);
 		if (report == NULL)
 			return -1;
 		char *text = json_dumps(report, JSON_REAL_PRECISION(6));
