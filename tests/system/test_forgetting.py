@@ -178,7 +178,9 @@ def test_p4_what_a_forgotten_person_forbade_stays_forbidden_and_leads_to_no_entr
     company.exercise(world.sandbox, person.subject_id, right)
     world.sandbox.query("UPDATE needtoknow.right_in_force SET ledger_index = 3 WHERE subject_id = %s", person.subject_id)
     forget(world, person.subject_id)
-    assert set(everywhere(world, person.subject_id)) == {("needtoknow.right_in_force", "subject_id")}
+    # By whom an objection is known under another number stays with it; the elected worker may have come to it, or not yet.
+    kept = {("needtoknow.suppression", "subject_id")} if right == "objected" else set()
+    assert set(everywhere(world, person.subject_id)) - kept == {("needtoknow.right_in_force", "subject_id")}
     left, = world.sandbox.query("SELECT kind, ledger_index, raised_at = '-infinity' FROM needtoknow.right_in_force WHERE subject_id = %s",
                                 person.subject_id)
     assert left == (company.RIGHTS[right], None, True)
