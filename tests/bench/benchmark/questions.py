@@ -44,6 +44,11 @@ class Targets:
                                     " GROUP BY subject_id HAVING count(*) = 2 ORDER BY md5(subject_id) LIMIT 1000")
         found = self.rows("SELECT booking_id, disclosure_id::text FROM needtoknow.disclosure WHERE ended_index IS NOT NULL"
                           " ORDER BY md5(booking_id) LIMIT 1000")
+        # Those of the big ones whose first page is full in the smallest ledger too.
+        self.recipients = self.column(
+            "SELECT recipient_id FROM needtoknow.recipient_slice WHERE recipient_id = ANY (ARRAY["
+            + ", ".join(f"'{recipient_id(number)}'" for number in range(BIG_RECIPIENTS))
+            + f"]) GROUP BY recipient_id HAVING sum(cardinality(entries)) >= {PAGE} ORDER BY recipient_id")
         self.bookings, self.disclosures = [row[0] for row in found], [row[1] for row in found]
 
     def rows(self, sql):
@@ -113,7 +118,7 @@ LISTINGS = (
     ("a subject's", 2, {"subject_id": lambda targets: targets.draw.choice(targets.subjects)}),
     ("a booking's", 5, {"booking_id": lambda targets: targets.draw.choice(targets.bookings)}),
     ("a disclosure's", 5, {"disclosure_id": lambda targets: targets.draw.choice(targets.disclosures)}),
-    ("a big recipient's", PAGE, {"recipient_id": lambda targets: recipient_id(targets.draw.randrange(BIG_RECIPIENTS))}),
+    ("a big recipient's", PAGE, {"recipient_id": lambda targets: targets.draw.choice(targets.recipients)}),
     ("a kind's", PAGE, {"kinds": [KIND("ENTRY_KIND_DELIVERED")]}),
     ("a rare kind's", 100, {"kinds": [KIND("ENTRY_KIND_REFUSED")]}),
     ("the rarest kind's", 1, {"kinds": [KIND("ENTRY_KIND_POLICY_ACTIVATED")]}),
