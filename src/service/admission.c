@@ -51,13 +51,26 @@ static void complain(struct service *service, int64_t waited)
 		waited / 1000, train_counters(service->train)->shed);
 }
 
+/* Whoever asks for something new. */
+static bool is_new(const struct method *method)
+{
+	return method->board && method->train_class == TRAIN_SHARE;
+}
+
+/* A fifth is kept for those who acknowledge, confirm and end. */
+static bool is_full(const struct service *service, const struct method *method)
+{
+	uint32_t most = service->settled.limits.max_calls;
+	return service->calls >= (is_new(method) ? most - most / 5 : most);
+}
+
 bool admission_refuses(struct service *service, struct server_stream *stream, const struct method *method)
 {
-	if (service->calls >= service->settled.limits.max_calls || caller_has_too_many(service, stream)) {
+	if (is_full(service, method) || caller_has_too_many(service, stream)) {
 		refuse(service, stream, RETRY_AFTER_MS, "too many calls at once; try again");
 		return true;
 	}
-	if (!service->train || !method->board || method->train_class != TRAIN_SHARE)
+	if (!service->train || !is_new(method))
 		return false;
 	int64_t waited = train_waited(service->train, TRAIN_SHARE);
 	if (waited <= service->settled.limits.max_wait_ms * INT64_C(1000))

@@ -10,7 +10,8 @@
  * read for them, with RESOURCE_EXHAUSTED, reason OVERLOADED, and in how long to try again (grpc-retry-pushback-ms); so
  * those who are let in are answered in time.
  *
- * New requests go first: they are refused while those before them wait for the train longer than limits.max_wait_ms.
+ * New requests go first: they are refused while those before them wait for the train longer than limits.max_wait_ms,
+ * and when four fifths of limits.max_calls are there.
  * Deliveries, acknowledgements, confirmations and whatever ends something are not refused for that: they board before.
  */
 struct admission {
