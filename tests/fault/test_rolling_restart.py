@@ -73,7 +73,7 @@ class Callers:
             try:
                 self.answers.append(self.clients[number].sharing.Share(request, timeout=10))
             except grpc.RpcError as error:
-                self.failed.append(error)
+                self.failed.append((f"after {time.monotonic() - begun:.3f} s", error))
             self.longest = max(self.longest, time.monotonic() - begun)
 
     def __enter__(self):

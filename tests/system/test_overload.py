@@ -120,7 +120,7 @@ def test_a_client_of_another_maker_comes_again_when_it_was_told_to(world):
         begun = time.monotonic()
         time.sleep(0.05)
     try:
-        assert future.result().disclosure_id
+        assert future.result().disclosure.disclosure_id
     except grpc.RpcError as error:
         # All five attempts came while it lasted.
         assert refusal_of(error).reason == "OVERLOADED", error

@@ -17,8 +17,8 @@ from needtoknow_testing import protos  # noqa: E402  # found through .verify
 ENTRIES = 3  # a booking
 RATE = 300  # bookings a second, where latency is looked at
 # After a checkpoint each page that is touched for the first time goes into the write-ahead log as a whole.
-PAGES_SETTLED = 800  # bytes of whole pages a booking: then that is over
-PHASES_MAX = 30
+PAGES_SETTLED = 100  # bytes of whole pages a booking, of three thousand bytes in all: then that is over
+PHASES_MAX = 90
 
 
 def rates(values):
